@@ -26,7 +26,12 @@ export class ApiError extends Error {
 export interface KubernetesObject {
   readonly apiVersion?: string;
   readonly kind?: string;
-  readonly metadata?: { readonly name?: string; readonly namespace?: string; readonly uid?: string; readonly labels?: Record<string, string> };
+  readonly metadata?: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly labels?: Record<string, string>;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -56,10 +61,18 @@ export class ApiClient {
    * @throws {Error} When the server cannot be reached within 10 seconds.
    */
   async call<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
-    const { status, text } = await this.#send(method, path, body === undefined ? undefined : JSON.stringify(body), contentType);
+    const { status, text } = await this.#send(
+      method,
+      path,
+      body === undefined ? undefined : JSON.stringify(body),
+      contentType,
+    );
     const parsed = parse(text);
     if (status >= 400) {
-      const failure = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as { reason?: string; message?: string };
+      const failure = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as {
+        reason?: string;
+        message?: string;
+      };
       throw new ApiError(method, path, status, failure.reason ?? '', failure.message ?? text.slice(0, 500));
     }
     return parsed as T;
@@ -91,20 +104,29 @@ export class ApiClient {
     return this.call('PATCH', `${path}?fieldManager=test&force=true`, object, 'application/apply-patch+yaml');
   }
 
-  #send(method: string, path: string, body: string | undefined, contentType: string): Promise<{ status: number; text: string }> {
+  #send(
+    method: string,
+    path: string,
+    body: string | undefined,
+    contentType: string,
+  ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const headers: Record<string, string> = { accept: 'application/json' };
       if (body !== undefined) headers['content-type'] = contentType;
       if (this.#access.token !== undefined) headers['authorization'] = `Bearer ${this.#access.token}`;
-      const sent = request(new URL(path, this.#access.server), { method, headers, agent: this.#agent, timeout: 10_000 }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-        });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-        response.on('error', reject);
-      });
+      const sent = request(
+        new URL(path, this.#access.server),
+        { method, headers, agent: this.#agent, timeout: 10_000 },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => {
+            text += chunk;
+          });
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+          response.on('error', reject);
+        },
+      );
       sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer within 10 s`)));
       sent.on('error', reject);
       sent.end(body);

@@ -23,7 +23,12 @@ export async function ensureBaseImage(buildah: Buildah, report: Report): Promise
   await withLock(join(cacheFolder(), 'images', 'base.lock'), report, async () => {
     if ((await buildah.imageId(baseImage)) !== undefined) return;
     if (await pull(buildah, report)) return;
-    await step(report, `bootstrapping Debian ${suite} as ${baseImage} (it cannot be pulled here)`, () => bootstrap(buildah, report), '50 s');
+    await step(
+      report,
+      `bootstrapping Debian ${suite} as ${baseImage} (it cannot be pulled here)`,
+      () => bootstrap(buildah, report),
+      '50 s',
+    );
   });
 }
 
@@ -45,10 +50,19 @@ async function bootstrap(buildah: Buildah, report: Report): Promise<void> {
   try {
     await run('debootstrap', ['--variant=minbase', suite, tree, await debianMirror()]);
     slim(tree);
-    const container = (await buildah.run(['from', '--name', `sealedvault-base-${process.pid}`, 'scratch'])).trim();
+    const container = (
+      await buildah.run(['from', '--name', `sealedvault-base-${process.pid}`, 'scratch'])
+    ).trim();
     try {
       await buildah.run(['add', '--quiet', container, tree, '/']);
-      await buildah.run(['config', '--cmd', 'bash', '--env', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', container]);
+      await buildah.run([
+        'config',
+        '--cmd',
+        'bash',
+        '--env',
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        container,
+      ]);
       await buildah.run(['commit', '--quiet', container, baseImage]);
     } finally {
       await buildah.run(['rm', container]);
@@ -62,11 +76,23 @@ async function bootstrap(buildah: Buildah, report: Report): Promise<void> {
 
 /** What the -slim images leave out: documentation and translations, now and for packages installed later. */
 function slim(tree: string): void {
-  const excluded = ['usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/locale', 'usr/share/lintian', 'usr/share/linda', 'usr/share/groff'];
-  writeFileSync(join(tree, 'etc/dpkg/dpkg.cfg.d/docker'), `force-unsafe-io\n${excluded.map((path) => `path-exclude /${path}/*\n`).join('')}path-include /usr/share/doc/*/copyright\n`);
+  const excluded = [
+    'usr/share/doc',
+    'usr/share/man',
+    'usr/share/info',
+    'usr/share/locale',
+    'usr/share/lintian',
+    'usr/share/linda',
+    'usr/share/groff',
+  ];
+  writeFileSync(
+    join(tree, 'etc/dpkg/dpkg.cfg.d/docker'),
+    `force-unsafe-io\n${excluded.map((path) => `path-exclude /${path}/*\n`).join('')}path-include /usr/share/doc/*/copyright\n`,
+  );
   for (const path of [...excluded.slice(1), 'var/cache/apt', 'var/lib/apt/lists', 'var/log']) {
     const folder = join(tree, path);
-    if (existsSync(folder)) for (const entry of readdirSync(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
+    if (existsSync(folder))
+      for (const entry of readdirSync(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
   }
   const docs = join(tree, 'usr/share/doc');
   for (const name of readdirSync(docs)) {
@@ -80,9 +106,17 @@ function slim(tree: string): void {
 
 /** The Debian mirror that this machine's own package manager uses. */
 async function debianMirror(): Promise<string> {
-  const listed = await run('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)', 'Created-By: Packages']);
+  const listed = await run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(LABEL) $(REPO_URI)',
+    'Created-By: Packages',
+  ]);
   const line = listed.split('\n').find((text) => text.startsWith('Debian ') || text.startsWith('Debian\t'));
   const mirror = line?.slice('Debian'.length).trim();
-  if (mirror === undefined || mirror === '') throw new Error('no Debian package source is configured on this machine, so the base image cannot be made');
+  if (mirror === undefined || mirror === '')
+    throw new Error(
+      'no Debian package source is configured on this machine, so the base image cannot be made',
+    );
   return mirror;
 }

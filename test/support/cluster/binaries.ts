@@ -12,7 +12,14 @@ export const kubernetesVersion = 'v1.34.4';
 
 const helmVersion = 'v4.3.1';
 
-const programs = ['kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const;
+const programs = [
+  'kube-apiserver',
+  'kubectl',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+] as const;
 
 /** A program of Kubernetes that the harness builds. */
 export type KubernetesProgram = (typeof programs)[number];
@@ -46,13 +53,21 @@ export interface NodeBinaries extends ControlPlaneBinaries {
 export async function controlPlaneBinaries(report: Report): Promise<ControlPlaneBinaries> {
   const assets = process.env['KUBEBUILDER_ASSETS'];
   if (assets !== undefined && assets !== '') {
-    const found = { etcd: join(assets, 'etcd'), apiserver: join(assets, 'kube-apiserver'), kubectl: join(assets, 'kubectl') };
+    const found = {
+      etcd: join(assets, 'etcd'),
+      apiserver: join(assets, 'kube-apiserver'),
+      kubectl: join(assets, 'kubectl'),
+    };
     const missing = Object.values(found).filter((file) => !existsSync(file));
-    if (missing.length > 0) throw new Error(`KUBEBUILDER_ASSETS is set, but these are missing: ${missing.join(', ')}`);
+    if (missing.length > 0)
+      throw new Error(`KUBEBUILDER_ASSETS is set, but these are missing: ${missing.join(', ')}`);
     report(`• control plane: ${assets} (KUBEBUILDER_ASSETS)`);
     return found;
   }
-  const [apiserver, kubectl] = await Promise.all([kubernetesProgram('kube-apiserver', report), kubernetesProgram('kubectl', report)]);
+  const [apiserver, kubectl] = await Promise.all([
+    kubernetesProgram('kube-apiserver', report),
+    kubernetesProgram('kubectl', report),
+  ]);
   return { etcd: await etcd(report), apiserver, kubectl };
 }
 
@@ -96,7 +111,8 @@ export function kubectlBinary(report: Report): Promise<string> {
 export async function helmBinary(report: Report): Promise<string> {
   const installed = find('helm');
   if (installed !== undefined) {
-    const [, major = '0', minor = '0'] = /v(\d+)\.(\d+)/.exec(await run(installed, ['version', '--short'])) ?? [];
+    const [, major = '0', minor = '0'] =
+      /v(\d+)\.(\d+)/.exec(await run(installed, ['version', '--short'])) ?? [];
     if (Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 14)) return installed;
   }
   const program = { path: 'helm.sh/helm/v4/cmd/helm', version: helmVersion };
@@ -117,17 +133,32 @@ function kubernetesProgram(name: KubernetesProgram, report: Report): Promise<str
     version: kubernetesVersion,
     replace: Object.fromEntries(stagingModules.split(' ').map((module) => [`k8s.io/${module}`, staging])),
     // Without these the server calls itself v0.0.0 and clients refuse it.
-    variables: { [`${version}.gitVersion`]: kubernetesVersion, [`${version}.gitMajor`]: major, [`${version}.gitMinor`]: minor },
+    variables: {
+      [`${version}.gitVersion`]: kubernetesVersion,
+      [`${version}.gitMajor`]: major,
+      [`${version}.gitMinor`]: minor,
+    },
   };
   const expected = name === 'kube-apiserver' ? 'about 6 min from a cold Go cache' : 'about 1 min';
   return cached(name, join(cacheFolder(), 'kubernetes', kubernetesVersion, name), program, expected, report);
 }
 
-async function cached(name: string, file: string, program: GoProgram, expected: string, report: Report): Promise<string> {
+async function cached(
+  name: string,
+  file: string,
+  program: GoProgram,
+  expected: string,
+  report: Report,
+): Promise<string> {
   if (existsSync(file)) return file;
   return withLock(`${file}.lock`, report, async () => {
     if (!existsSync(file)) {
-      await step(report, `building ${name} ${program.version} from Go modules`, () => buildGoProgram(program, file, report), expected);
+      await step(
+        report,
+        `building ${name} ${program.version} from Go modules`,
+        () => buildGoProgram(program, file, report),
+        expected,
+      );
     }
     return file;
   });

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt, type CommandOptions, run } from './command.ts';
 import { ensurePrograms } from './packages.ts';
@@ -23,11 +24,29 @@ export interface Buildah {
 export async function openBuildah(report: Report): Promise<Buildah> {
   await ensurePrograms(['buildah'], report);
   const storage = join(cacheFolder(), 'images');
-  const flags = ['--root', join(storage, 'storage'), '--runroot', join(storage, 'run'), '--storage-driver', 'overlay'];
+  const flags = [
+    '--root',
+    join(storage, 'storage'),
+    '--runroot',
+    join(storage, 'run'),
+    '--storage-driver',
+    'overlay',
+  ];
+  mkdirSync(storage, { recursive: true });
+  writeFileSync(
+    join(storage, 'containers.conf'),
+    `[network]\nnetwork_config_dir = "${join(storage, 'networks')}"\n`,
+  );
+  writeFileSync(join(storage, 'registries.conf'), '[aliases]\n"debian" = "docker.io/library/debian"\n');
+  const env = {
+    CONTAINERS_CONF: join(storage, 'containers.conf'),
+    CONTAINERS_REGISTRIES_CONF: join(storage, 'registries.conf'),
+  };
   return {
-    run: (args, options) => run('buildah', [...flags, ...args], options),
+    run: (args, options) =>
+      run('buildah', [...flags, ...args], { ...options, env: { ...env, ...options?.env } }),
     async imageId(image) {
-      const result = await attempt('buildah', [...flags, 'images', '--quiet', '--no-trunc', image]);
+      const result = await attempt('buildah', [...flags, 'images', '--quiet', '--no-trunc', image], { env });
       const id = result.stdout.trim().split('\n')[0];
       return result.status === 0 && id !== undefined && id !== '' ? id : undefined;
     },

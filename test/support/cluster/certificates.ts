@@ -59,7 +59,13 @@ export function createAuthority(commonName: string): Authority {
       extension(oid.subjectKeyIdentifier, false, der(0x04, identifier)),
     ],
   });
-  return { commonName, certificate, key: pem(pair.privateKey), privateKey: pair.privateKey, publicKey: pair.publicKey };
+  return {
+    commonName,
+    certificate,
+    key: pem(pair.privateKey),
+    privateKey: pair.privateKey,
+    publicKey: pair.publicKey,
+  };
 }
 
 /**
@@ -86,7 +92,11 @@ export function issueCertificate(authority: Authority, request: CertificateReque
     extensions: [
       // digitalSignature
       extension(oid.keyUsage, true, der(0x03, [7, 0x80])),
-      extension(oid.extendedKeyUsage, false, sequence(der(0x06, request.usage === 'server' ? oid.serverAuth : oid.clientAuth))),
+      extension(
+        oid.extendedKeyUsage,
+        false,
+        sequence(der(0x06, request.usage === 'server' ? oid.serverAuth : oid.clientAuth)),
+      ),
       extension(oid.authorityKeyIdentifier, false, sequence(der(0x80, keyIdentifier(authority.publicKey)))),
       ...(names.length === 0 ? [] : [extension(oid.subjectAltName, false, sequence(...names))]),
     ],
@@ -152,7 +162,10 @@ function extension(type: readonly number[], critical: boolean, value: Buffer): B
 }
 
 function keyIdentifier(key: KeyObject): Buffer {
-  return createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest().subarray(0, 20);
+  return createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest()
+    .subarray(0, 20);
 }
 
 function pem(key: KeyObject): string {

@@ -47,6 +47,7 @@ export async function removeControlGroup(name: string): Promise<void> {
 }
 
 function removeTree(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(folder, entry.name));
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(join(folder, entry.name));
   rmdirSync(folder);
 }

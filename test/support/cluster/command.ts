@@ -42,7 +42,11 @@ export interface CommandOptions {
  * @returns Status and output.
  * @throws {CommandFailed} When it cannot be started or runs out of time.
  */
-export function attempt(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export function attempt(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -61,7 +65,8 @@ export function attempt(command: string, args: readonly string[], options: Comma
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         output[name] += text;
-        if (options.onLine !== undefined) for (const line of text.split('\n')) if (line.trim() !== '') options.onLine(line);
+        if (options.onLine !== undefined)
+          for (const line of text.split('\n')) if (line.trim() !== '') options.onLine(line);
       });
     }
     child.on('error', (error) => {
@@ -70,7 +75,8 @@ export function attempt(command: string, args: readonly string[], options: Comma
     });
     child.on('close', (status) => {
       clearTimeout(timer);
-      if (timedOut) reject(new CommandFailed(command, null, `no end after ${options.timeoutMs} ms\n${output.stderr}`));
+      if (timedOut)
+        reject(new CommandFailed(command, null, `no end after ${options.timeoutMs} ms\n${output.stderr}`));
       else resolve({ status, ...output });
     });
     // A command that does not read its input may close it first.
@@ -87,9 +93,14 @@ export function attempt(command: string, args: readonly string[], options: Comma
  * @returns Its standard output.
  * @throws {CommandFailed} When its status is not zero.
  */
-export async function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   const result = await attempt(command, args, options);
-  if (result.status !== 0) throw new CommandFailed(`${command} ${args[0] ?? ''}`, result.status, result.stderr || result.stdout);
+  if (result.status !== 0)
+    throw new CommandFailed(`${command} ${args[0] ?? ''}`, result.status, result.stderr || result.stdout);
   return result.stdout;
 }
 

@@ -4,7 +4,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type ApiAccess, ApiClient } from './api.ts';
 import { type ControlPlaneBinaries, controlPlaneBinaries } from './binaries.ts';
-import { type Authority, type CertificateRequest, createAuthority, type Identity, issueCertificate } from './certificates.ts';
+import {
+  type Authority,
+  type CertificateRequest,
+  createAuthority,
+  type Identity,
+  issueCertificate,
+} from './certificates.ts';
 import { until } from './command.ts';
 import { type Daemon, type Lifetime, type ProcessRecord, startDaemon } from './daemon.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -80,7 +86,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       lifetime: options.lifetime ?? 'parent',
       ...(options.netns === undefined ? {} : { netns: options.netns }),
     });
-  const plane = new RunningControlPlane(options.dir, `https://${address}:${port}`, binaries.kubectl, files, etcd.daemon, start);
+  const plane = new RunningControlPlane(
+    options.dir,
+    `https://${address}:${port}`,
+    binaries.kubectl,
+    files,
+    etcd.daemon,
+    start,
+  );
   try {
     await plane.startApiServer();
   } catch (error: unknown) {
@@ -104,7 +117,14 @@ class RunningControlPlane implements ControlPlane {
   readonly #start: () => Promise<Daemon>;
   #apiServer: Daemon | undefined;
 
-  constructor(dir: string, server: string, kubectl: string, files: IdentityFiles, etcd: Daemon, start: () => Promise<Daemon>) {
+  constructor(
+    dir: string,
+    server: string,
+    kubectl: string,
+    files: IdentityFiles,
+    etcd: Daemon,
+    start: () => Promise<Daemon>,
+  ) {
     this.#dir = dir;
     this.#authority = files.authority;
     this.#etcd = etcd;
@@ -136,7 +156,11 @@ class RunningControlPlane implements ControlPlane {
       spec: { expirationSeconds: 7200 },
     });
     const file = join(this.#dir, `kubeconfig-${account.namespace}-${account.name}`);
-    writeKubeconfig(file, { server: this.server, authority: this.caPem, token: answer.status.token }, account.namespace);
+    writeKubeconfig(
+      file,
+      { server: this.server, authority: this.caPem, token: answer.status.token },
+      account.namespace,
+    );
     return file;
   }
 
@@ -153,14 +177,22 @@ class RunningControlPlane implements ControlPlane {
     const daemon = await this.#start();
     this.#apiServer = daemon;
     try {
-      await until('kube-apiserver ready', 60_000, async () => {
-        if (!daemon.running() || !this.#etcd.running()) return 'ended';
-        return (await this.api.call<string>('GET', '/readyz')) === 'ok' ? 'ready' : undefined;
-      }, 100);
+      await until(
+        'kube-apiserver ready',
+        60_000,
+        async () => {
+          if (!daemon.running() || !this.#etcd.running()) return 'ended';
+          return (await this.api.call<string>('GET', '/readyz')) === 'ok' ? 'ready' : undefined;
+        },
+        100,
+      );
     } catch (error: unknown) {
-      throw new Error(`kube-apiserver is not ready:\n${tail(join(this.#dir, 'kube-apiserver.log'))}`, { cause: error });
+      throw new Error(`kube-apiserver is not ready:\n${tail(join(this.#dir, 'kube-apiserver.log'))}`, {
+        cause: error,
+      });
     }
-    if (!daemon.running()) throw new Error(`kube-apiserver ended:\n${tail(join(this.#dir, 'kube-apiserver.log'))}`);
+    if (!daemon.running())
+      throw new Error(`kube-apiserver ended:\n${tail(join(this.#dir, 'kube-apiserver.log'))}`);
     if (!this.#etcd.running()) throw new Error(`etcd ended:\n${tail(join(this.#dir, 'etcd.log'))}`);
   }
 
@@ -191,34 +223,57 @@ function writeIdentities(dir: string, address: string): IdentityFiles {
     key: write(`${name}.key`, identity.key),
   });
   const authority = createAuthority('sealedvault-test-cluster');
-  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', 'localhost'];
+  const service = [
+    'kubernetes',
+    'kubernetes.default',
+    'kubernetes.default.svc',
+    'kubernetes.default.svc.cluster.local',
+    'localhost',
+  ];
   const server = issueCertificate(authority, {
     commonName: 'kube-apiserver',
     usage: 'server',
     dnsNames: service,
     addresses: [...new Set([address, '127.0.0.1', serviceNetwork.apiServer])],
   });
-  const kubelet = issueCertificate(authority, { commonName: 'kube-apiserver-kubelet-client', organization: 'system:masters', usage: 'client' });
+  const kubelet = issueCertificate(authority, {
+    commonName: 'kube-apiserver-kubelet-client',
+    organization: 'system:masters',
+    usage: 'client',
+  });
   const accounts = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   return {
     authority,
     authorityFile: write('ca.crt', authority.certificate),
     server: pair('apiserver', server),
     kubelet: pair('apiserver-kubelet-client', kubelet),
-    serviceAccountKey: write('service-account.key', accounts.export({ type: 'sec1', format: 'pem' }).toString()),
+    serviceAccountKey: write(
+      'service-account.key',
+      accounts.export({ type: 'sec1', format: 'pem' }).toString(),
+    ),
   };
 }
 
-async function startEtcd(options: ControlPlaneOptions, command: string): Promise<{ daemon: Daemon; url: string }> {
+async function startEtcd(
+  options: ControlPlaneOptions,
+  command: string,
+): Promise<{ daemon: Daemon; url: string }> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const peer = `http://127.0.0.1:${await freePort()}`;
   const daemon = await startDaemon({
     name: 'etcd',
     command,
     args: [
-      ...['--name', 'default', '--data-dir', join(options.dir, 'etcd'), '--unsafe-no-fsync', '--logger', 'zap', '--log-level', 'warn'],
-      ...['--listen-client-urls', url, '--advertise-client-urls', url],
-      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
+      '--name=default',
+      `--data-dir=${join(options.dir, 'etcd')}`,
+      '--unsafe-no-fsync',
+      '--logger=zap',
+      '--log-level=warn',
+      `--listen-client-urls=${url}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=default=${peer}`,
     ],
     logFile: join(options.dir, 'etcd.log'),
     lifetime: options.lifetime ?? 'parent',
@@ -227,7 +282,11 @@ async function startEtcd(options: ControlPlaneOptions, command: string): Promise
   return { daemon, url };
 }
 
-function apiServerArgs(options: ControlPlaneOptions & { address: string; port: number }, files: IdentityFiles, etcd: string): string[] {
+function apiServerArgs(
+  options: ControlPlaneOptions & { address: string; port: number },
+  files: IdentityFiles,
+  etcd: string,
+): string[] {
   return [
     `--etcd-servers=${etcd}`,
     `--bind-address=${options.address}`,
@@ -265,7 +324,11 @@ export function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no port')),
+      );
     });
   });
 }

@@ -59,7 +59,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   child.unref();
   if (child.pid === undefined) throw new Error(`${options.name} has no process id`);
-  return new ChildDaemon(child, { name: options.name, pid: child.pid, startTime: startTimeOf(child.pid) ?? '' });
+  return new ChildDaemon(child, {
+    name: options.name,
+    pid: child.pid,
+    startTime: startTimeOf(child.pid) ?? '',
+  });
 }
 
 class ChildDaemon implements Daemon {
@@ -88,13 +92,13 @@ class ChildDaemon implements Daemon {
 /**
  * Ends a process by its record, when it is still the same process.
  * @param record What `Daemon.record` gave.
- * @param graceMs Time between SIGTERM and SIGKILL.
+ * @param graceMs Time between SIGTERM and SIGKILL; with 0 there is no SIGTERM.
  * @returns Whether it was still running.
  */
 export async function stopRecorded(record: ProcessRecord, graceMs = 10_000): Promise<boolean> {
   const same = (): boolean => startTimeOf(record.pid) === record.startTime && record.startTime !== '';
   if (!same()) return false;
-  process.kill(record.pid, 'SIGTERM');
+  if (graceMs > 0) process.kill(record.pid, 'SIGTERM');
   const deadline = performance.now() + graceMs;
   while (same() && performance.now() < deadline) await pause(50);
   if (same()) process.kill(record.pid, 'SIGKILL');

@@ -15,13 +15,14 @@ import { readRecord } from './record.ts';
 export async function removeCluster(dir: string, report: Report = toTerminal): Promise<boolean> {
   const record = readRecord(dir);
   if (record === undefined) return false;
-  // The kubelet's process tree first, or it would go on reporting to an API server that is gone.
+  // Nothing of it is kept, so nothing needs time to end well.
   for (const process of [...record.processes].reverse()) {
-    if (await stopRecorded(process, 5_000)) report(`  ended ${process.name} (process ${process.pid})`);
+    if (await stopRecorded(process, 0)) report(`  ended ${process.name} (process ${process.pid})`);
   }
   await removeNetwork(record);
   await removeControlGroup(record.controlGroup);
-  for (const [file, value] of Object.entries(record.sysctls)) if (existsSync(file)) writeFileSync(file, value);
+  for (const [file, value] of Object.entries(record.sysctls))
+    if (existsSync(file)) writeFileSync(file, value);
   rmSync(dir, { recursive: true, force: true });
   for (const folder of [...record.folders].reverse()) {
     try {

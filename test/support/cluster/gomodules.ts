@@ -28,8 +28,13 @@ export async function buildGoProgram(program: GoProgram, target: string, report:
   const go = find('go') ?? 'go';
   const work = mkdtempSync(join(tmpdir(), 'sealedvault-go-'));
   try {
-    const replace = Object.entries(program.replace ?? {}).map(([module, version]) => `\t${module} => ${module} ${version}`);
-    writeFileSync(join(work, 'go.mod'), `module sealedvault.io/build\n\ngo 1.25\n\nreplace (\n${replace.join('\n')}\n)\n`);
+    const replace = Object.entries(program.replace ?? {}).map(
+      ([module, version]) => `\t${module} => ${module} ${version}`,
+    );
+    writeFileSync(
+      join(work, 'go.mod'),
+      `module sealedvault.io/build\n\ngo 1.25\n\nreplace (\n${replace.join('\n')}\n)\n`,
+    );
     const options = { cwd: work, env: { CGO_ENABLED: '0', GOFLAGS: '-mod=mod' } };
     await run(go, ['get', '-tool', `${program.path}@${program.version}`], options);
     await compile(go, program, target, options);
@@ -47,7 +52,9 @@ export async function buildGoProgram(program: GoProgram, target: string, report:
  */
 export async function buildGoFile(source: string, target: string, report: Report): Promise<void> {
   await ensurePrograms(['go'], report);
-  await compile(find('go') ?? 'go', { path: source, version: '' }, target, { env: { CGO_ENABLED: '0', GO111MODULE: 'off' } });
+  await compile(find('go') ?? 'go', { path: source, version: '' }, target, {
+    env: { CGO_ENABLED: '0', GO111MODULE: 'off' },
+  });
 }
 
 async function compile(
@@ -60,7 +67,11 @@ async function compile(
   const temporary = `${target}.${process.pid}`;
   const variables = Object.entries(program.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
   try {
-    await run(go, ['build', '-trimpath', '-ldflags', ['-s -w', ...variables].join(' '), '-o', temporary, program.path], options);
+    await run(
+      go,
+      ['build', '-trimpath', '-ldflags', ['-s -w', ...variables].join(' '), '-o', temporary, program.path],
+      options,
+    );
     chmodSync(temporary, 0o755);
     renameSync(temporary, target);
   } finally {

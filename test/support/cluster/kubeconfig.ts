@@ -18,7 +18,12 @@ export function writeKubeconfig(file: string, access: ApiAccess, namespace = 'de
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'test',
-    clusters: [{ name: 'test', cluster: { server: access.server, 'certificate-authority-data': base64(access.authority) } }],
+    clusters: [
+      {
+        name: 'test',
+        cluster: { server: access.server, 'certificate-authority-data': base64(access.authority) },
+      },
+    ],
     users: [{ name: 'test', user }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace } }],
   };

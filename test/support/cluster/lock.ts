@@ -22,7 +22,8 @@ export async function withLock<T>(file: string, report: Report, work: () => Prom
       rmSync(file, { force: true });
       continue;
     }
-    if (!told && holder !== undefined) report(`  waiting for process ${holder.pid}, which is doing the same (${file})`);
+    if (!told && holder !== undefined)
+      report(`  waiting for process ${holder.pid}, which is doing the same (${file})`);
     told = true;
     await pause(500);
   }

@@ -28,16 +28,37 @@ export interface MachineFiles {
  * @param kubelet The kubelet program.
  * @returns Where the files are.
  */
-export function writeMachineFiles(dir: string, name: string, plane: ControlPlane, network: ClusterNetwork, kubelet: string): MachineFiles {
+export function writeMachineFiles(
+  dir: string,
+  name: string,
+  plane: ControlPlane,
+  network: ClusterNetwork,
+  kubelet: string,
+): MachineFiles {
   const at = (...parts: string[]): string => join(dir, 'node', ...parts);
-  for (const folder of ['kubelet', 'containerd', 'log', 'cni', 'net.d']) mkdirSync(at(folder), { recursive: true, mode: 0o755 });
+  for (const folder of ['kubelet', 'containerd', 'log', 'cni', 'net.d'])
+    mkdirSync(at(folder), { recursive: true, mode: 0o755 });
   const socket = at('containerd.sock');
   writeFileSync(at('containerd.toml'), containerdConfig(socket));
   writeFileSync(at('net.d', '10-bridge.conflist'), JSON.stringify(networkConfig()));
   writeFileSync(at('kubelet.yaml'), stringify(kubeletConfig(name, plane.keys.authority, socket)));
-  const client = plane.issue({ commonName: `system:node:${nodeName}`, organization: 'system:nodes', usage: 'client' });
-  writeKubeconfig(at('kubelet.kubeconfig'), { server: plane.server, authority: plane.caPem, certificate: client.certificate, key: client.key });
-  const server = plane.issue({ commonName: nodeName, usage: 'server', dnsNames: [nodeName], addresses: [network.nodeAddress] });
+  const client = plane.issue({
+    commonName: `system:node:${nodeName}`,
+    organization: 'system:nodes',
+    usage: 'client',
+  });
+  writeKubeconfig(at('kubelet.kubeconfig'), {
+    server: plane.server,
+    authority: plane.caPem,
+    certificate: client.certificate,
+    key: client.key,
+  });
+  const server = plane.issue({
+    commonName: nodeName,
+    usage: 'server',
+    dnsNames: [nodeName],
+    addresses: [network.nodeAddress],
+  });
   mkdirSync(at('kubelet', 'pki'), { recursive: true, mode: 0o700 });
   writeFileSync(at('kubelet', 'pki', 'server.crt'), server.certificate);
   writeFileSync(at('kubelet', 'pki', 'server.key'), server.key, { mode: 0o600 });
@@ -50,9 +71,21 @@ export function writeMachineFiles(dir: string, name: string, plane: ControlPlane
  * The folders that containerd and the kubelet insist on keep their usual names, but are mounts
  * that only the node's own mount namespace sees.
  */
-export const mountPoints: readonly string[] = ['/var/lib/kubelet', '/var/lib/containerd', '/var/lib/cni', '/run/containerd', '/etc/cni/net.d'];
+export const mountPoints: readonly string[] = [
+  '/var/lib/kubelet',
+  '/var/lib/containerd',
+  '/var/lib/cni',
+  '/run/containerd',
+  '/etc/cni/net.d',
+];
 
-function initScript(dir: string, socket: string, logs: MachineFiles['logs'], kubelet: string, address: string): string {
+function initScript(
+  dir: string,
+  socket: string,
+  logs: MachineFiles['logs'],
+  kubelet: string,
+  address: string,
+): string {
   return `set -eu
 mount --bind '${dir}/kubelet' /var/lib/kubelet
 mount --bind '${dir}/containerd' /var/lib/containerd
@@ -60,6 +93,7 @@ mount --bind '${dir}/cni' /var/lib/cni
 mount --bind '${dir}/net.d' /etc/cni/net.d
 mount --bind '${dir}/log' /var/log
 mount -t tmpfs -o mode=0711 tmpfs /run/containerd
+mount -t tmpfs -o mode=0755 tmpfs /run/netns
 containerd --config '${dir}/containerd.toml' >>'${logs.containerd}' 2>&1 &
 until [ -S '${socket}' ] && ctr --address '${socket}' version >/dev/null 2>&1; do sleep 0.2; done
 # The sandbox image has to be there before the first pod.
@@ -118,11 +152,20 @@ function kubeletConfig(name: string, authority: string, socket: string): unknown
     cgroupRoot: `/sealedvault-${name}`,
     cgroupsPerQOS: true,
     failSwapOn: false,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: authority } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: authority },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: '/var/lib/kubelet/pki/server.crt',
     tlsPrivateKeyFile: '/var/lib/kubelet/pki/server.key',
-    evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%', 'imagefs.available': '0%' },
+    evictionHard: {
+      'memory.available': '50Mi',
+      'nodefs.available': '0%',
+      'nodefs.inodesFree': '0%',
+      'imagefs.available': '0%',
+    },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     resolvConf: '',

@@ -24,10 +24,26 @@ export const podNetwork = { cidr: '10.244.0.0/24', gateway: '10.244.0.1' } as co
  */
 export async function createNetwork(name: string): Promise<ClusterNetwork> {
   const octet = freeOctet();
-  const network = { netns: `sv-${name}`, hostLink: `sv-${name}`, hostAddress: `10.198.${octet}.1`, nodeAddress: `10.198.${octet}.2` };
+  const network = {
+    netns: `sv-${name}`,
+    hostLink: `sv-${name}`,
+    hostAddress: `10.198.${octet}.1`,
+    nodeAddress: `10.198.${octet}.2`,
+  };
   const inside = ['netns', 'exec', network.netns];
   await run('ip', ['netns', 'add', network.netns]);
-  await run('ip', ['link', 'add', network.hostLink, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', network.netns]);
+  await run('ip', [
+    'link',
+    'add',
+    network.hostLink,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'netns',
+    network.netns,
+  ]);
   await run('ip', ['address', 'add', `${network.hostAddress}/30`, 'dev', network.hostLink]);
   await run('ip', ['link', 'set', network.hostLink, 'up']);
   await run('ip', [...inside, 'ip', 'address', 'add', `${network.nodeAddress}/30`, 'dev', 'eth0']);

@@ -37,7 +37,14 @@ export interface Cluster {
 }
 
 /** Kernel settings that a kubelet changes for the whole machine. */
-const sysctls = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops', 'kernel/keys/root_maxkeys', 'kernel/keys/root_maxbytes'];
+const sysctls = [
+  'vm/overcommit_memory',
+  'vm/panic_on_oom',
+  'kernel/panic',
+  'kernel/panic_on_oops',
+  'kernel/keys/root_maxkeys',
+  'kernel/keys/root_maxbytes',
+];
 
 /**
  * Starts a one-node cluster: control plane, controller manager, scheduler, containerd, kubelet, kube-proxy, local volumes.
@@ -50,14 +57,20 @@ const sysctls = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'ker
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const report = options.report ?? toTerminal;
   if (process.getuid?.() !== 0) throw new Error('a one-node cluster on this machine needs root');
-  if (readRecord(options.dir) !== undefined) throw new Error(`there is a cluster in ${options.dir} already; remove it first`);
+  if (readRecord(options.dir) !== undefined)
+    throw new Error(`there is a cluster in ${options.dir} already; remove it first`);
   await ensurePrograms(['ip', 'iptables', 'containerd', 'ctr', 'runc', '/usr/lib/cni/bridge'], report);
   const binaries = await nodeBinaries(report);
   const sandbox = await sandboxArchive(report);
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const keeper = new Keeper(options);
   try {
-    return await step(report, `starting Kubernetes ${options.name}`, () => assemble(options, keeper, binaries, sandbox), '20 s');
+    return await step(
+      report,
+      `starting Kubernetes ${options.name}`,
+      () => assemble(options, keeper, binaries, sandbox),
+      '20 s',
+    );
   } catch (error: unknown) {
     const text = ['kubelet.log', 'containerd.log'].map((name) => tail(join(options.dir, name))).join('\n');
     await removeCluster(options.dir, report);
@@ -65,7 +78,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-async function assemble(options: ClusterOptions, keeper: Keeper, binaries: NodeBinaries, sandbox: string): Promise<Cluster> {
+async function assemble(
+  options: ClusterOptions,
+  keeper: Keeper,
+  binaries: NodeBinaries,
+  sandbox: string,
+): Promise<Cluster> {
   const network = await createNetwork(options.name);
   const { netns } = network;
   createControlGroup(keeper.record.controlGroup);
@@ -81,33 +99,56 @@ async function assemble(options: ClusterOptions, keeper: Keeper, binaries: NodeB
   });
   keeper.add(plane.processes);
   const daemon = async (name: string, command: string, args: readonly string[]): Promise<Daemon> => {
-    const started = await startDaemon({ name, command, args, logFile: join(options.dir, `${name}.log`), lifetime: options.lifetime, netns });
+    const started = await startDaemon({
+      name,
+      command,
+      args,
+      logFile: join(options.dir, `${name}.log`),
+      lifetime: options.lifetime,
+      netns,
+    });
     keeper.add([started.record]);
     return started;
   };
   const identity = (user: string): string => {
     const issued = plane.issue({ commonName: user, usage: 'client' });
     const file = join(options.dir, `${user.replace('system:', '')}.kubeconfig`);
-    writeKubeconfig(file, { server: plane.server, authority: plane.caPem, certificate: issued.certificate, key: issued.key });
+    writeKubeconfig(file, {
+      server: plane.server,
+      authority: plane.caPem,
+      certificate: issued.certificate,
+      key: issued.key,
+    });
     return file;
   };
   await daemon('kube-controller-manager', binaries.controllerManager, [
     `--kubeconfig=${identity('system:kube-controller-manager')}`,
     `--service-account-private-key-file=${plane.keys.serviceAccount}`,
     `--root-ca-file=${plane.keys.authority}`,
-    ...['--use-service-account-credentials=true', '--leader-elect=false', '--bind-address=127.0.0.1', '--profiling=false'],
+    '--use-service-account-credentials=true',
+    '--leader-elect=false',
+    '--bind-address=127.0.0.1',
+    '--profiling=false',
   ]);
   await daemon('kube-scheduler', binaries.scheduler, [
     `--kubeconfig=${identity('system:kube-scheduler')}`,
-    ...['--leader-elect=false', '--bind-address=127.0.0.1', '--profiling=false'],
+    '--leader-elect=false',
+    '--bind-address=127.0.0.1',
+    '--profiling=false',
   ]);
   const files = writeMachineFiles(options.dir, options.name, plane, network, binaries.kubelet);
   const machine = await startMachine(daemon, files);
   await daemon('kube-proxy', binaries.kubeProxy, [
     `--kubeconfig=${identity('system:kube-proxy')}`,
-    ...['--proxy-mode=iptables', `--cluster-cidr=${podNetwork.cidr}`, `--hostname-override=${nodeName}`, '--bind-address=127.0.0.1'],
+    '--proxy-mode=iptables',
+    `--cluster-cidr=${podNetwork.cidr}`,
+    `--hostname-override=${nodeName}`,
+    '--bind-address=127.0.0.1',
     // These limits belong to the whole machine.
-    ...['--conntrack-max-per-core=0', '--conntrack-min=0', '--conntrack-tcp-timeout-established=0s', '--conntrack-tcp-timeout-close-wait=0s'],
+    '--conntrack-max-per-core=0',
+    '--conntrack-min=0',
+    '--conntrack-tcp-timeout-established=0s',
+    '--conntrack-tcp-timeout-close-wait=0s',
   ]);
   const cluster = new RunningCluster(options, plane, files.containerdSocket, network);
   await until('containerd', 20_000, () => (existsSync(files.containerdSocket) ? true : undefined), 50);
@@ -115,19 +156,38 @@ async function assemble(options: ClusterOptions, keeper: Keeper, binaries: NodeB
   writeFileSync(join(options.dir, 'node', 'images-ready'), '');
   await offerVolumes(plane.api, join(options.dir, 'volumes'), nodeName);
   await until('node ready', 60_000, () => nodeReady(plane, machine));
-  await until('default service account', 30_000, () => plane.api.find('/api/v1/namespaces/default/serviceaccounts/default'));
+  await until('default service account', 30_000, () =>
+    plane.api.find('/api/v1/namespaces/default/serviceaccounts/default'),
+  );
   return cluster;
 }
 
-function startMachine(daemon: (name: string, command: string, args: readonly string[]) => Promise<Daemon>, files: MachineFiles): Promise<Daemon> {
-  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
+function startMachine(
+  daemon: (name: string, command: string, args: readonly string[]) => Promise<Daemon>,
+  files: MachineFiles,
+): Promise<Daemon> {
+  const namespaces = [
+    '--mount',
+    '--propagation',
+    'private',
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+    '--mount-proc',
+  ];
   return daemon('node', 'unshare', [...namespaces, '--', 'sh', files.init]);
 }
 
 async function nodeReady(plane: ControlPlane, machine: Daemon): Promise<true | undefined> {
   if (!machine.running()) throw new Error('the node ended');
-  const node = await plane.api.find<{ status?: { conditions?: { type: string; status: string }[] } }>(`/api/v1/nodes/${nodeName}`);
-  return node?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true ? true : undefined;
+  const node = await plane.api.find<{ status?: { conditions?: { type: string; status: string }[] } }>(
+    `/api/v1/nodes/${nodeName}`,
+  );
+  return node?.status?.conditions?.some(
+    (condition) => condition.type === 'Ready' && condition.status === 'True',
+  ) === true
+    ? true
+    : undefined;
 }
 
 class RunningCluster implements Cluster {

@@ -43,7 +43,9 @@ export async function ensurePrograms(programs: readonly Program[], report: Repor
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => packageOf[program]))];
   if (process.getuid?.() !== 0 || find('apt-get') === undefined) {
-    throw new Error(`missing programs: ${missing.join(', ')}. Install the packages ${packages.join(' ')} and run this again.`);
+    throw new Error(
+      `missing programs: ${missing.join(', ')}. Install the packages ${packages.join(' ')} and run this again.`,
+    );
   }
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   await step(
@@ -51,8 +53,10 @@ export async function ensurePrograms(programs: readonly Program[], report: Repor
     `installing Debian packages: ${packages.join(' ')}`,
     async () => {
       await run('apt-get', ['update', '-q'], { env });
-      // A policy-rc.d would be cleaner, but packages must not start their own daemons beside ours.
-      await run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], { env: { ...env, RUNLEVEL: '1' } });
+      // At run level 1 no package starts its own daemon beside ours.
+      await run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], {
+        env: { ...env, RUNLEVEL: '1' },
+      });
     },
     'under a minute',
   );

@@ -30,7 +30,12 @@ export function elapsed(since: number): string {
  * @returns What the step returned.
  * @throws Whatever the step throws, after a line that says so.
  */
-export async function step<T>(report: Report, title: string, work: () => Promise<T>, expected?: string): Promise<T> {
+export async function step<T>(
+  report: Report,
+  title: string,
+  work: () => Promise<T>,
+  expected?: string,
+): Promise<T> {
   const started = performance.now();
   report(`• ${title}${expected === undefined ? '' : ` (usually ${expected})`}`);
   const ticker = setInterval(() => report(`  … ${title}: ${elapsed(started)}`), 15_000);

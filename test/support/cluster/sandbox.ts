@@ -17,7 +17,8 @@ export async function sandboxArchive(report: Report): Promise<string> {
   const archive = join(cacheFolder(), 'images', 'pause-1.tar');
   if (existsSync(archive)) return archive;
   return withLock(`${archive}.lock`, report, async () => {
-    if (!existsSync(archive)) await step(report, 'building the sandbox image', () => build(archive, report), '10 s');
+    if (!existsSync(archive))
+      await step(report, 'building the sandbox image', () => build(archive, report), '10 s');
     return archive;
   });
 }

@@ -17,7 +17,10 @@ export async function offerVolumes(api: ApiClient, dir: string, node: string, co
   await api.apply(`/apis/storage.k8s.io/v1/storageclasses/${storageClass}`, {
     apiVersion: 'storage.k8s.io/v1',
     kind: 'StorageClass',
-    metadata: { name: storageClass, annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } } as { name: string },
+    metadata: {
+      name: storageClass,
+      annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+    } as { name: string },
     provisioner: 'kubernetes.io/no-provisioner',
     volumeBindingMode: 'WaitForFirstConsumer',
   });
@@ -36,7 +39,11 @@ export async function offerVolumes(api: ApiClient, dir: string, node: string, co
         storageClassName: storageClass,
         local: { path },
         nodeAffinity: {
-          required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }] },
+          required: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+            ],
+          },
         },
       },
     });
