@@ -16,7 +16,11 @@ type Files = Map<string, string>;
 /** An object as far as its file name needs it. */
 interface Manifest {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly annotations?: Record<string, string> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Record<string, string>;
+  };
 }
 
 /** The chart's copies of the custom resource definitions: part of the release, kept when it is uninstalled. */
@@ -27,10 +31,16 @@ function chartDefinitions(): Files {
   for (const name of names.sort()) {
     const definition = parse(readFileSync(join(source, name), 'utf8')) as Manifest;
     const { annotations, ...metadata } = definition.metadata;
-    const kept = { ...definition, metadata: { ...metadata, annotations: { ...annotations, 'helm.sh/resource-policy': 'keep' } } };
+    const kept = {
+      ...definition,
+      metadata: { ...metadata, annotations: { ...annotations, 'helm.sh/resource-policy': 'keep' } },
+    };
     // Text in double braces would be taken for a template.
     const text = stringify(kept, { lineWidth: 0 }).replaceAll('{{', '{{ "{{" }}');
-    files.set(join(chart, 'templates', 'crds', name), `${header}{{- if .Values.crds.install }}\n${text}{{- end }}\n`);
+    files.set(
+      join(chart, 'templates', 'crds', name),
+      `${header}{{- if .Values.crds.install }}\n${text}{{- end }}\n`,
+    );
   }
   return files;
 }
@@ -51,7 +61,10 @@ async function manifests(): Promise<Files> {
   const folder = join(projectRoot, 'deploy', 'operator');
   const files: Files = new Map();
   for (const object of objects) {
-    files.set(join(folder, `${object.kind.toLowerCase()}-${object.metadata.name}.yaml`), `${header}${stringify(object, { lineWidth: 0 })}`);
+    files.set(
+      join(folder, `${object.kind.toLowerCase()}-${object.metadata.name}.yaml`),
+      `${header}${stringify(object, { lineWidth: 0 })}`,
+    );
   }
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -66,16 +79,22 @@ async function manifests(): Promise<Files> {
 function withoutHelm(object: Manifest): Manifest {
   return JSON.parse(JSON.stringify(object), (key, value: unknown) => {
     if (key !== 'labels' && key !== 'annotations') return value;
-    const kept = Object.entries(value as Record<string, string>).filter(([name]) => !name.startsWith('helm.sh/') && name !== 'app.kubernetes.io/managed-by');
+    const kept = Object.entries(value as Record<string, string>).filter(
+      ([name]) => !name.startsWith('helm.sh/') && name !== 'app.kubernetes.io/managed-by',
+    );
     return kept.length === 0 ? undefined : Object.fromEntries(kept);
   }) as Manifest;
 }
 
 /** Writes files and removes generated ones that are no longer made; returns what differed. */
 function settle(files: Files, folders: readonly string[], write: boolean): string[] {
-  const present = folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []));
+  const present = folders.flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [],
+  );
   const stale = present.filter((file) => !files.has(file) && readFileSync(file, 'utf8').startsWith(header));
-  const changed = [...files].filter(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text).map(([file]) => file);
+  const changed = [...files]
+    .filter(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text)
+    .map(([file]) => file);
   if (write) {
     for (const file of stale) rmSync(file);
     for (const file of changed) {
@@ -89,7 +108,10 @@ function settle(files: Files, folders: readonly string[], write: boolean): strin
 const check = process.argv.includes('--check');
 const definitions = settle(chartDefinitions(), [join(chart, 'templates', 'crds')], !check);
 // The manifests are rendered from the chart on disk, which a check must not touch.
-const rest = check && definitions.length > 0 ? [] : settle(await manifests(), [join(projectRoot, 'deploy', 'operator')], !check);
+const rest =
+  check && definitions.length > 0
+    ? []
+    : settle(await manifests(), [join(projectRoot, 'deploy', 'operator')], !check);
 const differing = [...definitions, ...rest];
 for (const file of differing) process.stdout.write(`${check ? 'out of date' : 'written'}: ${file}\n`);
 if (check && differing.length > 0) {

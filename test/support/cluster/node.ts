@@ -210,6 +210,8 @@ class RunningCluster implements Cluster {
   }
 
   async remove(): Promise<void> {
+    // One that was started again is not in the record.
+    await this.plane.killApiServer();
     await removeCluster(this.#options.dir, this.#options.report ?? toTerminal);
   }
 }
