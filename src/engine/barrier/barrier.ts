@@ -1,0 +1,150 @@
+import type { KeyObject } from 'node:crypto';
+import { SealedVaultError } from '../../lib/errors.ts';
+import type { Random } from '../../lib/random.ts';
+import { Secret } from '../../lib/secret.ts';
+import type { ListOptions, Physical } from '../physical/physical.ts';
+import { aesKey, Keyring } from './keyring.ts';
+import { BarrierCorrupt, openRecord, recordTerm, sealRecord } from './record.ts';
+
+/**
+ * The barrier encrypts everything above physical storage. The root key opens the keyring, the keyring's data keys
+ * open everything else; the seal alone knows how to get at the root key.
+ *
+ * I1  A sealed barrier has no way to read or write; after seal() an old reference refuses with ERR_BARRIER_SEALED.
+ * I2  A record opens only at the path it was written for.
+ * I3  A keyring is replaced in one atomic write; a crash leaves the old or the new one.
+ * I4  Keys live as KeyObjects: they do not print, and only the keyring exports them.
+ *
+ * It must never hear of HSMs, tokens or requests.
+ */
+export const KEYRING_PATH = 'core/keyring';
+const KEYRING_TERM = 1;
+
+export class BarrierSealed extends SealedVaultError {
+  override readonly code = 'ERR_BARRIER_SEALED';
+  constructor() {
+    super('the barrier is sealed');
+  }
+}
+
+export class BarrierNotInitialized extends SealedVaultError {
+  override readonly code = 'ERR_BARRIER_NOT_INITIALIZED';
+  constructor() {
+    super('the barrier is not initialized');
+  }
+}
+
+export type BarrierOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: string };
+
+/** What is known of the key that encrypts now. */
+export interface KeyStatus {
+  readonly term: number;
+  readonly installTime: string;
+  readonly encryptions: number;
+}
+
+/** An open barrier over untrusted storage. */
+export class Barrier {
+  readonly #physical: Physical;
+  #keyring: Keyring | undefined;
+  #encryptions = 0;
+
+  private constructor(physical: Physical, keyring: Keyring) {
+    this.#physical = physical;
+    this.#keyring = keyring;
+  }
+
+  /** Writes a new keyring under a new root key. The caller keeps the root key. */
+  static async initialize(physical: Physical, rootKey: Secret, random: Random, now: Date): Promise<Barrier> {
+    const root = aesKey(rootKey.clone());
+    const data = aesKey(Secret.own(random.bytes(32)));
+    const keyring = new Keyring(root, [{ term: 1, key: data, installTime: now.toISOString(), encryptions: 0 }]);
+    const barrier = new Barrier(physical, keyring);
+    await physical.write([{ type: 'put', key: KEYRING_PATH, value: encryptKeyring(keyring) }]);
+    return barrier;
+  }
+
+  /** @throws ERR_BARRIER_NOT_INITIALIZED, ERR_BARRIER_CORRUPT when the root key is not the one */
+  static async unseal(physical: Physical, rootKey: Secret): Promise<Barrier> {
+    const record = await physical.get(KEYRING_PATH);
+    if (record === undefined) throw new BarrierNotInitialized();
+    const root = aesKey(rootKey.clone());
+    using plaintext = Secret.own(openRecord(root, KEYRING_PATH, record));
+    return new Barrier(physical, Keyring.deserialize(plaintext));
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const keyring = this.#open();
+    const record = await this.#physical.get(key);
+    if (record === undefined) return undefined;
+    return openRecord(dataKey(keyring, record), key, record);
+  }
+
+  async put(key: string, value: Uint8Array): Promise<void> {
+    await this.write([{ type: 'put', key, value }]);
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.write([{ type: 'delete', key }]);
+  }
+
+  /** Encrypts and applies all operations atomically. */
+  async write(operations: readonly BarrierOperation[]): Promise<void> {
+    const { active } = this.#open();
+    await this.#physical.write(
+      operations.map((operation) => {
+        if (operation.type === 'delete') return operation;
+        this.#encryptions += 1;
+        return { type: 'put', key: operation.key, value: sealRecord(active.key, active.term, operation.key, operation.value) };
+      }),
+    );
+  }
+
+  async list(prefix: string, options?: ListOptions): Promise<string[]> {
+    this.#open();
+    return this.#physical.list(prefix, options);
+  }
+
+  /** Installs a new data key under the next term; what exists stays readable. @returns the new status */
+  async rotate(random: Random, now: Date): Promise<KeyStatus> {
+    const keyring = this.#open();
+    const next = keyring.withKey({
+      term: keyring.active.term + 1,
+      key: aesKey(Secret.own(random.bytes(32))),
+      installTime: now.toISOString(),
+      encryptions: 0,
+    });
+    await this.#physical.write([{ type: 'put', key: KEYRING_PATH, value: encryptKeyring(next) }]);
+    this.#keyring = next;
+    this.#encryptions = 0;
+    return this.keyStatus();
+  }
+
+  keyStatus(): KeyStatus {
+    const { active } = this.#open();
+    return { term: active.term, installTime: active.installTime, encryptions: active.encryptions + this.#encryptions };
+  }
+
+  /** Forgets the keys. Later calls refuse. */
+  seal(): void {
+    this.#keyring = undefined;
+  }
+
+  #open(): Keyring {
+    if (this.#keyring === undefined) throw new BarrierSealed();
+    return this.#keyring;
+  }
+}
+
+function dataKey(keyring: Keyring, record: Uint8Array): KeyObject {
+  const key = keyring.keys.get(recordTerm(record));
+  if (key === undefined) throw new BarrierCorrupt();
+  return key.key;
+}
+
+function encryptKeyring(keyring: Keyring): Uint8Array {
+  using plaintext = keyring.serialize();
+  return plaintext.borrow((bytes) => sealRecord(keyring.rootKey, KEYRING_TERM, KEYRING_PATH, bytes));
+}

@@ -1,0 +1,156 @@
+import { type Fields, type FieldValues, isRefusal, readFields } from './fields.ts';
+import type { LogicalRequest, Operation } from './request.ts';
+import { badRequest, type Response } from './response.ts';
+
+/**
+ * The contract of secrets engines and auth methods: a table of paths. One row drives routing, validation, access,
+ * help and OpenAPI; there is no endpoint outside a table.
+ *
+ * I1  A backend sees its own storage view, its own requests, and nothing else of the engine.
+ * I2  What a client did wrong is a returned refusal; a throw is a defect or a failing medium.
+ * I3  Construction is initialization: no half-built backend exists.
+ */
+export interface Backend {
+  readonly type: string;
+  readonly paths: PathTable;
+}
+
+/** One row. Patterns are segments: a literal, `:name` for one segment, `*name` at the end for the rest (also empty). */
+export interface PathRow<F extends Fields> {
+  readonly pattern: string;
+  readonly synopsis: string;
+  readonly description?: string;
+  readonly fields: F;
+  /** Who may call: everyone (no token needed), or only with sudo; a token with the capability otherwise. */
+  readonly access?: 'unauthenticated' | 'sudo';
+  /** When given, a write to what does not exist yet needs `create`, otherwise `update`. */
+  readonly exists?: (request: LogicalRequest, fields: FieldValues<F>) => Promise<boolean>;
+  readonly operations: Partial<Record<Exclude<Operation, 'create'>, PathOperation<F>>>;
+}
+
+export interface PathOperation<F extends Fields> {
+  readonly summary: string;
+  readonly handler: (request: LogicalRequest, fields: FieldValues<F>) => Promise<Response> | Response;
+}
+
+/** A row with its field types closed over. */
+export interface Path {
+  readonly pattern: string;
+  readonly synopsis: string;
+  readonly description: string;
+  readonly fields: Fields;
+  readonly access: 'token' | 'unauthenticated' | 'sudo';
+  readonly operations: Readonly<Partial<Record<Operation, string>>>;
+  readonly checksExistence: boolean;
+  exists(request: LogicalRequest, values: PathValues): Promise<boolean>;
+  handle(request: LogicalRequest, values: PathValues): Promise<Response> | Response;
+}
+
+export type PathValues = Readonly<Record<string, string>>;
+
+/** Closes a row over its field types. */
+export function path<const F extends Fields>(row: PathRow<F>): Path {
+  const summaries: Partial<Record<Operation, string>> = {};
+  for (const [operation, { summary }] of Object.entries(row.operations)) summaries[operation as Operation] = summary;
+  return {
+    pattern: row.pattern,
+    synopsis: row.synopsis,
+    description: row.description ?? '',
+    fields: row.fields,
+    access: row.access ?? 'token',
+    operations: summaries,
+    checksExistence: row.exists !== undefined,
+    exists: async (request, values) => {
+      if (row.exists === undefined) return true;
+      const fields = readFields(row.fields, request.body, request.query, values);
+      return isRefusal(fields) || row.exists(request, fields);
+    },
+    handle: (request, values) => {
+      const operation = row.operations[request.operation === 'create' ? 'update' : request.operation];
+      if (operation === undefined) return unsupportedOperation;
+      const fields = readFields(row.fields, request.body, request.query, values);
+      if (isRefusal(fields)) return badRequest(fields.message);
+      for (const name in row.fields) {
+        if (row.fields[name]?.required === true && fields[name] === undefined) return badRequest(`missing ${name}`);
+      }
+      return operation.handler(request, fields);
+    },
+  };
+}
+
+export const unsupportedOperation: Response = {
+  kind: 'refusal',
+  status: 405,
+  errors: ['1 error occurred:\n\t* unsupported operation\n\n'],
+};
+
+export const unsupportedPath: Response = {
+  kind: 'refusal',
+  status: 404,
+  errors: ['1 error occurred:\n\t* unsupported path\n\n'],
+};
+
+interface CompiledPath {
+  readonly path: Path;
+  readonly match: (relative: string) => PathValues | undefined;
+}
+
+/** Finds the row for a path below the mount; earlier rows win. */
+export class PathTable {
+  readonly rows: readonly Path[];
+  readonly #byHead = new Map<string, CompiledPath[]>();
+  readonly #any: CompiledPath[] = [];
+
+  constructor(rows: readonly Path[]) {
+    this.rows = rows;
+    for (const row of rows) {
+      const compiled = { path: row, match: compile(row.pattern) };
+      const head = row.pattern.split('/')[0] ?? '';
+      if (/^[:*]/.test(head)) this.#any.push(compiled);
+      else this.#byHead.set(head, [...(this.#byHead.get(head) ?? []), compiled]);
+    }
+  }
+
+  find(relative: string): { readonly path: Path; readonly values: PathValues } | undefined {
+    const slash = relative.indexOf('/');
+    const candidates = this.#byHead.get(slash === -1 ? relative : relative.slice(0, slash)) ?? [];
+    for (const { path: row, match } of candidates) {
+      const values = match(relative);
+      if (values !== undefined) return { path: row, values };
+    }
+    for (const { path: row, match } of this.#any) {
+      const values = match(relative);
+      if (values !== undefined) return { path: row, values };
+    }
+    return undefined;
+  }
+}
+
+function compile(pattern: string): (relative: string) => PathValues | undefined {
+  const segments = pattern.split('/');
+  const last = segments.at(-1) ?? '';
+  if (segments.every((segment) => !/^[:*]/.test(segment))) {
+    const none = {};
+    return (relative) => (relative === pattern || relative === `${pattern}/` ? none : undefined);
+  }
+  const rest = last.startsWith('*') ? last.slice(1) : undefined;
+  const fixed = rest === undefined ? segments : segments.slice(0, -1);
+  return (relative) => {
+    const values: Record<string, string> = {};
+    let offset = 0;
+    for (const [index, segment] of fixed.entries()) {
+      if (offset > relative.length) return undefined;
+      const slash = relative.indexOf('/', offset);
+      const end = slash === -1 ? relative.length : slash;
+      const given = relative.slice(offset, end);
+      if (segment.startsWith(':')) {
+        if (given === '') return undefined;
+        values[segment.slice(1)] = given;
+      } else if (segment !== given) return undefined;
+      offset = end + 1;
+      if (index === fixed.length - 1 && rest === undefined) return offset >= relative.length ? values : undefined;
+    }
+    if (rest !== undefined) values[rest] = relative.slice(offset);
+    return values;
+  };
+}

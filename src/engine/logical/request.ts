@@ -1,0 +1,51 @@
+import type { JsonObject } from '../../lib/json.ts';
+
+export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list';
+
+/** A service token as it is stored; times are seconds since the epoch. */
+export interface TokenEntry {
+  /** Salted hash of the token: its name in storage and in the cubbyhole. */
+  readonly hash: string;
+  readonly accessor: string;
+  readonly parent: string;
+  readonly policies: readonly string[];
+  readonly path: string;
+  readonly displayName: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  /** 0 is without limit; otherwise the uses left, -1 when they are used up. */
+  readonly numUses: number;
+  readonly creationTime: number;
+  /** Seconds granted at creation; 0 is for ever. */
+  readonly creationTtl: number;
+  /** Absolute; 0 is never. */
+  readonly expireTime: number;
+  readonly lastRenewal: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly renewable: boolean;
+  readonly orphan: boolean;
+  readonly entityId: string;
+  readonly type: 'service';
+}
+
+/** Lease limits of the mount a request goes to, in seconds. */
+export interface LeaseTtl {
+  readonly default: number;
+  readonly max: number;
+}
+
+/** A request as a plug-in sees it. */
+export interface LogicalRequest {
+  readonly id: string;
+  readonly operation: Operation;
+  /** Below the mount. */
+  readonly path: string;
+  readonly mountPoint: string;
+  readonly body: JsonObject;
+  readonly query: URLSearchParams | undefined;
+  /** Undefined on unauthenticated paths without a token. */
+  readonly token: TokenEntry | undefined;
+  readonly leaseTtl: LeaseTtl;
+  readonly remoteAddress: string;
+  readonly signal: AbortSignal;
+}

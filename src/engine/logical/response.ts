@@ -1,0 +1,41 @@
+import type { Json, JsonObject } from '../../lib/json.ts';
+import type { TokenEntry } from './request.ts';
+
+/** What a login or a token creation yields. */
+export interface AuthResult {
+  /** The token's text: given once, to the client, and to audit only as an HMAC. Empty where only the accessor is known. */
+  readonly clientToken: string;
+  readonly entry: TokenEntry;
+  /** Seconds left; 0 is for ever. */
+  readonly leaseDuration: number;
+}
+
+export type Response =
+  | { readonly kind: 'data'; readonly data: JsonObject | null; readonly warnings?: readonly string[]; readonly status?: number }
+  /** KV v1: a lease duration as advice to clients, without a lease. */
+  | { readonly kind: 'advised'; readonly data: JsonObject; readonly leaseDuration: number }
+  | { readonly kind: 'auth'; readonly auth: AuthResult; readonly warnings?: readonly string[] }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'refusal'; readonly status: number; readonly errors: readonly string[]; readonly data?: JsonObject }
+  /** Top-level JSON without an envelope: the endpoints that answer before there is a barrier. */
+  | { readonly kind: 'raw'; readonly status: number; readonly body: Json };
+
+export function data(value: JsonObject | null, warnings?: readonly string[]): Response {
+  return warnings === undefined || warnings.length === 0 ? { kind: 'data', data: value } : { kind: 'data', data: value, warnings };
+}
+
+export const empty: Response = { kind: 'empty' };
+
+/** 404 without a message: nothing is there. */
+export const notFound: Response = { kind: 'refusal', status: 404, errors: [] };
+
+export function badRequest(message: string): Response {
+  return { kind: 'refusal', status: 400, errors: [message] };
+}
+
+export const permissionDenied: Response = { kind: 'refusal', status: 403, errors: ['permission denied'] };
+
+/** An answer to LIST: 404 when there are no keys, as Vault does. */
+export function keys(names: readonly string[], more?: JsonObject): Response {
+  return names.length === 0 ? notFound : { kind: 'data', data: { keys: [...names], ...more } };
+}

@@ -1,0 +1,49 @@
+import { text, utf8 } from '../../lib/bytes.ts';
+import { parseJson, type Json } from '../../lib/json.ts';
+
+/** What a plug-in sees of the barrier: the keys below its own prefix, and no others. */
+export interface Storage {
+  get(key: string): Promise<Uint8Array | undefined>;
+  put(key: string, value: Uint8Array): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** All or nothing. */
+  write(operations: readonly StorageOperation[]): Promise<void>;
+  /** Children in byte order; folders end in a slash. */
+  list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<string[]>;
+}
+
+export type StorageOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: string };
+
+/** A storage confined to a prefix of another. */
+export function view(base: Storage, prefix: string): Storage {
+  return {
+    get: (key) => base.get(prefix + key),
+    put: (key, value) => base.put(prefix + key, value),
+    delete: (key) => base.delete(prefix + key),
+    write: (operations) => base.write(operations.map((operation) => ({ ...operation, key: prefix + operation.key }))),
+    list: (below, options) => base.list(prefix + below, options),
+  };
+}
+
+/** Reads a JSON document that this engine wrote. */
+export async function getJson<T>(storage: Storage, key: string): Promise<T | undefined> {
+  const bytes = await storage.get(key);
+  return bytes === undefined ? undefined : (parseJson(text(bytes)) as T);
+}
+
+export function jsonPut(key: string, value: Json | object): StorageOperation {
+  return { type: 'put', key, value: utf8(JSON.stringify(value)) };
+}
+
+/** Deletes everything below a prefix, a page at a time. */
+export async function clear(storage: Storage, prefix: string): Promise<void> {
+  for (;;) {
+    const names = await storage.list(prefix, { limit: 500 });
+    const keys = names.filter((name) => !name.endsWith('/'));
+    if (keys.length > 0) await storage.write(keys.map((name) => ({ type: 'delete', key: prefix + name })));
+    for (const name of names) if (name.endsWith('/')) await clear(storage, prefix + name);
+    if (names.length < 500) return;
+  }
+}
