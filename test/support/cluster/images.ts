@@ -15,7 +15,7 @@ export interface ImageArchive {
 }
 
 /** What the project's image is made from, relative to the project's root. */
-const inputs = [
+export const projectImageInputs: readonly string[] = [
   'Dockerfile',
   '.dockerignore',
   'package.json',
@@ -34,26 +34,31 @@ const caBundle = '/etc/ssl/certs/ca-certificates.crt';
  * @throws {CommandFailed} When the build fails.
  */
 export function projectImage(report: Report): Promise<ImageArchive> {
-  return archived('sealedvault', inputsHash(projectRoot, inputs), report, async (buildah, image) => {
-    // Inside the build the machine's own authorities stand beside the system's, which the build may change.
-    const trusted = existsSync(caBundle)
-      ? [
-          '--volume',
-          `${caBundle}:/run/build-ca.crt:ro`,
-          '--build-arg',
-          'NODE_EXTRA_CA_CERTS=/run/build-ca.crt',
-        ]
-      : [];
-    const flags = ['--layers', '--isolation', 'chroot', '--network', 'host', '--pull-never', ...trusted];
-    await buildah.run(
-      ['bud', ...flags, '--tag', image, '--file', join(projectRoot, 'Dockerfile'), projectRoot],
-      {
-        onLine: (line) => {
-          if (/^STEP |^\[\d\/\d\]/.test(line)) report(`    ${line.slice(0, 110)}`);
+  return archived(
+    'sealedvault',
+    inputsHash(projectRoot, projectImageInputs),
+    report,
+    async (buildah, image) => {
+      // Inside the build the machine's own authorities stand beside the system's, which the build may change.
+      const trusted = existsSync(caBundle)
+        ? [
+            '--volume',
+            `${caBundle}:/run/build-ca.crt:ro`,
+            '--build-arg',
+            'NODE_EXTRA_CA_CERTS=/run/build-ca.crt',
+          ]
+        : [];
+      const flags = ['--layers', '--isolation', 'chroot', '--network', 'host', '--pull-never', ...trusted];
+      await buildah.run(
+        ['bud', ...flags, '--tag', image, '--file', join(projectRoot, 'Dockerfile'), projectRoot],
+        {
+          onLine: (line) => {
+            if (/^STEP |^\[\d\/\d\]/.test(line)) report(`    ${line.slice(0, 110)}`);
+          },
         },
-      },
-    );
-  });
+      );
+    },
+  );
 }
 
 /**

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { elapsed, step, toTerminal } from '../../test/support/cluster/progress.ts';
+import { Custodians } from './custodians.ts';
+import { type DemoOptions, folder, openTarget } from './target.ts';
+import * as demo from './vault.ts';
+
+const usage = `npm run demo                                            kind where a Docker engine runs, else one node on this machine (needs root)
+npm run demo -- --kubeconfig FILE --image IMAGE         an existing cluster that can pull the image
+npm run demo:down                                       removes it again
+`;
+
+const { values } = parseArgs({
+  options: { kubeconfig: { type: 'string' }, image: { type: 'string' }, help: { type: 'boolean' } },
+});
+if (values.help === true) process.stdout.write(usage);
+else await main(values);
+
+async function main(options: DemoOptions): Promise<void> {
+  const started = performance.now();
+  const report = toTerminal;
+  const target = await openTarget(options, report);
+  const { kubectl } = target;
+  report(`• cluster: ${target.description}`);
+  await demo.createNamespaces(kubectl);
+  await step(
+    report,
+    'installing the operator',
+    () => demo.installOperator(target.helm, target.kubeconfig, kubectl, target.image),
+    '10 s',
+  );
+  const { slot } = await step(
+    report,
+    'making a SoftHSM token',
+    () => demo.createToken(kubectl, target.image),
+    '5 s',
+  );
+  report(`    slot ${slot}; its PIN stands in a Secret`);
+  const people = ['ada', 'grace', 'edith'];
+  const custodians = await step(report, `making OpenPGP keys for ${people.join(', ')}`, () =>
+    Custodians.create(join(folder, 'gnupg'), people, report),
+  );
+  await demo.applyVault(kubectl, custodians);
+  await step(report, 'recovery ceremony', () =>
+    demo.waitForCondition(
+      kubectl,
+      `recoveryceremony/${demo.names.ceremony}`,
+      demo.done.ceremony,
+      180_000,
+      (line) => report(`    ${line}`),
+    ),
+  );
+  await step(report, 'vault', () =>
+    demo.waitForCondition(kubectl, `sealedvault/${demo.names.vault}`, demo.done.vault, 120_000, (line) =>
+      report(`    ${line}`),
+    ),
+  );
+  const token = await step(report, "decrypting ada's root token with gpg", async () =>
+    (await custodians.decrypt(await demo.rootToken(kubectl))).trim(),
+  );
+  const value = randomBytes(8).toString('hex');
+  await step(report, 'writing and reading a secret with node-vault', () =>
+    demo.writeAndRead(kubectl, token, value),
+  );
+  const tookMs = await step(report, 'deleting the pod', () => demo.replacePod(kubectl), '10 s');
+  report(`    unsealed itself and was ready again after ${(tookMs / 1000).toFixed(1)} s`);
+  await step(report, 'reading the secret again', () => demo.expectValue(kubectl, token, value));
+  report(`\nDone in ${elapsed(started)}. To go on:\n${commands(target.kubectlPath, target.kubeconfig)}`);
+}
+
+function commands(kubectl: string, kubeconfig: string): string {
+  return [
+    `  export KUBECONFIG=${kubeconfig}`,
+    ...(kubectl === 'kubectl' ? [] : [`  alias kubectl=${kubectl}`]),
+    `  kubectl config set-context --current --namespace=${demo.namespaces.vault}`,
+    '  kubectl get sealedvaults,recoveryceremonies,pods,secrets',
+    `  kubectl describe sealedvault ${demo.names.vault}`,
+    `  kubectl logs ${demo.names.vault}-0 --all-containers`,
+    `  ${demo.rootTokenCommand} | gpg --homedir ${join(folder, 'gnupg')} --decrypt    # ada's root token`,
+    `  kubectl port-forward service/${demo.names.vault}-active 8200`,
+    '  npm run demo:down',
+    '',
+  ].join('\n');
+}
