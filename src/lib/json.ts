@@ -8,7 +8,6 @@ export interface RawNumber {
   readonly rawJSON: string;
 }
 
-
 declare global {
   interface JSON {
     rawJSON(text: string): RawNumber;
@@ -37,7 +36,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** An own, enumerable member, also for names such as `__proto__`. */
 export function setMember(target: JsonObject, key: string, value: Json): void {
-  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
   else target[key] = value;
 }
 

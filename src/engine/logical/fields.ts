@@ -58,14 +58,19 @@ export function readFields<F extends Fields>(
   for (const name in fields) {
     const field = fields[name];
     if (field === undefined) continue;
-    const given = pathValues[name] ?? lookup(body, name) ?? (field.query === true ? (query?.get(name) ?? undefined) : undefined);
+    const given =
+      pathValues[name] ??
+      lookup(body, name) ??
+      (field.query === true ? (query?.get(name) ?? undefined) : undefined);
     if (given === undefined || given === null) {
       if (field.default !== undefined) values[name] = field.default;
       continue;
     }
     const converted = convert(field.type, given);
     if (converted === undefined) {
-      return { message: `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}` };
+      return {
+        message: `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
+      };
     }
     values[name] = converted;
   }

@@ -51,7 +51,8 @@ export type PathValues = Readonly<Record<string, string>>;
 /** Closes a row over its field types. */
 export function path<const F extends Fields>(row: PathRow<F>): Path {
   const summaries: Partial<Record<Operation, string>> = {};
-  for (const [operation, { summary }] of Object.entries(row.operations)) summaries[operation as Operation] = summary;
+  for (const [operation, { summary }] of Object.entries(row.operations))
+    summaries[operation as Operation] = summary;
   return {
     pattern: row.pattern,
     synopsis: row.synopsis,
@@ -71,7 +72,8 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
       const fields = readFields(row.fields, request.body, request.query, values);
       if (isRefusal(fields)) return badRequest(fields.message);
       for (const name in row.fields) {
-        if (row.fields[name]?.required === true && fields[name] === undefined) return badRequest(`missing ${name}`);
+        if (row.fields[name]?.required === true && fields[name] === undefined)
+          return badRequest(`missing ${name}`);
       }
       return operation.handler(request, fields);
     },
@@ -148,7 +150,8 @@ function compile(pattern: string): (relative: string) => PathValues | undefined 
         values[segment.slice(1)] = given;
       } else if (segment !== given) return undefined;
       offset = end + 1;
-      if (index === fixed.length - 1 && rest === undefined) return offset >= relative.length ? values : undefined;
+      if (index === fixed.length - 1 && rest === undefined)
+        return offset >= relative.length ? values : undefined;
     }
     if (rest !== undefined) values[rest] = relative.slice(offset);
     return values;

@@ -11,17 +11,29 @@ export interface AuthResult {
 }
 
 export type Response =
-  | { readonly kind: 'data'; readonly data: JsonObject | null; readonly warnings?: readonly string[]; readonly status?: number }
+  | {
+      readonly kind: 'data';
+      readonly data: JsonObject | null;
+      readonly warnings?: readonly string[];
+      readonly status?: number;
+    }
   /** KV v1: a lease duration as advice to clients, without a lease. */
   | { readonly kind: 'advised'; readonly data: JsonObject; readonly leaseDuration: number }
   | { readonly kind: 'auth'; readonly auth: AuthResult; readonly warnings?: readonly string[] }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'refusal'; readonly status: number; readonly errors: readonly string[]; readonly data?: JsonObject }
+  | {
+      readonly kind: 'refusal';
+      readonly status: number;
+      readonly errors: readonly string[];
+      readonly data?: JsonObject;
+    }
   /** Top-level JSON without an envelope: the endpoints that answer before there is a barrier. */
   | { readonly kind: 'raw'; readonly status: number; readonly body: Json };
 
 export function data(value: JsonObject | null, warnings?: readonly string[]): Response {
-  return warnings === undefined || warnings.length === 0 ? { kind: 'data', data: value } : { kind: 'data', data: value, warnings };
+  return warnings === undefined || warnings.length === 0
+    ? { kind: 'data', data: value }
+    : { kind: 'data', data: value, warnings };
 }
 
 export const empty: Response = { kind: 'empty' };

@@ -22,7 +22,8 @@ export function view(base: Storage, prefix: string): Storage {
     get: (key) => base.get(prefix + key),
     put: (key, value) => base.put(prefix + key, value),
     delete: (key) => base.delete(prefix + key),
-    write: (operations) => base.write(operations.map((operation) => ({ ...operation, key: prefix + operation.key }))),
+    write: (operations) =>
+      base.write(operations.map((operation) => ({ ...operation, key: prefix + operation.key }))),
     list: (below, options) => base.list(prefix + below, options),
   };
 }

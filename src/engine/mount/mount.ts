@@ -1,0 +1,87 @@
+import type { Backend } from '../logical/logical.ts';
+import type { LeaseTtl } from '../logical/request.ts';
+
+/**
+ * The mount tables (secrets engines, auth methods) and the router over them.
+ *
+ * I1  No mount is inside another; the longest prefix wins and is the only one.
+ * I2  A mount's data lives under its UUID, so that a path that is mounted again never shows old data.
+ */
+export interface MountEntry {
+  readonly table: 'mounts' | 'auth';
+  /** Ends in a slash: `secret/`; for auth methods without the leading `auth/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly uuid: string;
+  readonly accessor: string;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+  readonly externalEntropyAccess: boolean;
+  readonly options: Readonly<Record<string, string>> | null;
+  readonly config: MountConfig;
+}
+
+/** Tuning; TTLs in seconds, 0 is the system's. */
+export interface MountConfig {
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+  readonly forceNoCache: boolean;
+  readonly listingVisibility?: string;
+  readonly tokenType?: string;
+  readonly passthroughRequestHeaders?: readonly string[];
+  readonly allowedResponseHeaders?: readonly string[];
+  readonly auditNonHmacRequestKeys?: readonly string[];
+  readonly auditNonHmacResponseKeys?: readonly string[];
+}
+
+/** A mount with its running backend. */
+export interface Mounted {
+  readonly entry: MountEntry;
+  readonly backend: Backend;
+  /** The full prefix in the API: `secret/`, `auth/token/`. */
+  readonly prefix: string;
+  readonly leaseTtl: LeaseTtl;
+}
+
+/** Longest-prefix lookup over whole segments. */
+export class Router {
+  readonly #mounts = new Map<string, Mounted>();
+  #depth = 1;
+
+  set(mounted: Mounted): void {
+    this.#mounts.set(mounted.prefix, mounted);
+    this.#depth = Math.max(this.#depth, mounted.prefix.split('/').length);
+  }
+
+  delete(prefix: string): void {
+    this.#mounts.delete(prefix);
+  }
+
+  all(): Mounted[] {
+    return [...this.#mounts.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
+  }
+
+  get(prefix: string): Mounted | undefined {
+    return this.#mounts.get(prefix);
+  }
+
+  /** @returns the mount that serves a path; `secret` finds `secret/`. */
+  find(path: string): Mounted | undefined {
+    let offset = -1;
+    for (let depth = 0; depth < this.#depth; depth += 1) {
+      offset = path.indexOf('/', offset + 1);
+      if (offset === -1) return this.#mounts.get(`${path}/`);
+      const mounted = this.#mounts.get(path.slice(0, offset + 1));
+      if (mounted !== undefined) return mounted;
+    }
+    return undefined;
+  }
+
+  /** @returns a mount that a new one at this prefix would collide with. */
+  conflict(prefix: string): Mounted | undefined {
+    return this.all().find(
+      (mounted) => mounted.prefix.startsWith(prefix) || prefix.startsWith(mounted.prefix),
+    );
+  }
+}

@@ -1,0 +1,33 @@
+import type { Storage, StorageOperation } from '../logical/storage.ts';
+
+/**
+ * An index of expiry times in storage, sorted by time: nothing has to be loaded at start, and the sweeper reads
+ * only what is due. Names are `expiry/<12-digit seconds>/<id>`.
+ */
+export interface ExpiryIndex {
+  /** The operations that move an id from one time to another; 0 is no time. */
+  set(id: string, from: number, to: number): StorageOperation[];
+  /** Up to 500 ids whose time has come, soonest first. */
+  due(now: number): Promise<string[]>;
+}
+
+export function createExpiryIndex(storage: Storage): ExpiryIndex {
+  return {
+    set: (id, from, to) => [
+      ...(from === 0 || from === to ? [] : [{ type: 'delete', key: name(from, id) } as const]),
+      ...(to === 0 ? [] : [{ type: 'put', key: name(to, id), value: new Uint8Array() } as const]),
+    ],
+    due: async (now) => {
+      const ids: string[] = [];
+      for (const bucket of await storage.list('expiry/', { limit: 100 })) {
+        if (Number(bucket.slice(0, -1)) > now || ids.length >= 500) break;
+        ids.push(...(await storage.list(`expiry/${bucket}`, { limit: 500 - ids.length })));
+      }
+      return ids;
+    },
+  };
+}
+
+function name(time: number, id: string): string {
+  return `expiry/${String(time).padStart(12, '0')}/${id}`;
+}

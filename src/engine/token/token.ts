@@ -1,0 +1,223 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import type { TokenEntry } from '../logical/request.ts';
+import { getJson, jsonPut, type Storage, type StorageOperation } from '../logical/storage.ts';
+import { type ExpiryIndex, createExpiryIndex } from './expiry.ts';
+
+/**
+ * Service tokens: issued, looked up by a salted hash, renewed, revoked with all their children.
+ *
+ * I1  The text of a token is nowhere at rest: entries, indexes and the cubbyhole are named by HMAC-SHA256(salt, token).
+ * I2  A token is created, renewed or removed with its indexes (accessor, parent, expiry) in one atomic write.
+ * I3  An expired or used-up token is refused at once, whether or not the sweeper has been there.
+ * I4  Revoking a token revokes its descendants; orphans have no parent.
+ */
+export interface NewToken {
+  readonly parent: string;
+  readonly policies: readonly string[];
+  readonly path: string;
+  readonly displayName: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly numUses: number;
+  /** Seconds; 0 is for ever. */
+  readonly ttl: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly renewable: boolean;
+  readonly orphan: boolean;
+  readonly entityId: string;
+  /** A text chosen by a root user instead of a random one. */
+  readonly id?: string;
+}
+
+export interface IssuedToken {
+  readonly text: string;
+  readonly entry: TokenEntry;
+}
+
+const CACHE_SIZE = 20_000;
+
+export class TokenStore {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #salt: KeyObject;
+  readonly #expiry: ExpiryIndex;
+  readonly #cache = new Map<string, TokenEntry>();
+  readonly #onRevoke: (hash: string) => Promise<void>;
+  // Uses are counted one after the other, so that a token with one use left serves one request.
+  #uses: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: TokenStoreOptions, salt: Uint8Array) {
+    this.#storage = options.storage;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#onRevoke = options.onRevoke;
+    this.#salt = createSecretKey(salt);
+    this.#expiry = createExpiryIndex(options.storage);
+  }
+
+  /** Opens the store; makes its salt the first time. */
+  static async open(options: TokenStoreOptions): Promise<TokenStore> {
+    let salt = await options.storage.get('salt');
+    if (salt === undefined) {
+      salt = options.random.bytes(32);
+      await options.storage.put('salt', salt);
+    }
+    return new TokenStore(options, salt);
+  }
+
+  /** The name of a token or an accessor at rest. */
+  hash(text: string): string {
+    return createHmac('sha256', this.#salt).update(text).digest('hex');
+  }
+
+  /** @returns the entry of a token that may be used now. */
+  async lookup(text: string): Promise<TokenEntry | undefined> {
+    return text === '' ? undefined : this.byHash(this.hash(text));
+  }
+
+  async byHash(hash: string): Promise<TokenEntry | undefined> {
+    let entry = this.#cache.get(hash);
+    if (entry === undefined) {
+      entry = await getJson<TokenEntry>(this.#storage, `id/${hash}`);
+      if (entry === undefined) return undefined;
+      this.#remember(entry);
+    }
+    const expired = entry.expireTime !== 0 && entry.expireTime <= this.#now();
+    return expired || entry.numUses < 0 ? undefined : entry;
+  }
+
+  async byAccessor(accessor: string): Promise<TokenEntry | undefined> {
+    if (accessor === '') return undefined;
+    const index = await getJson<{ hash: string }>(this.#storage, `accessor/${this.hash(accessor)}`);
+    return index === undefined ? undefined : this.byHash(index.hash);
+  }
+
+  async accessors(): Promise<string[]> {
+    const found: string[] = [];
+    for (const name of await this.#storage.list('accessor/')) {
+      const index = await getJson<{ hash: string; accessor: string }>(this.#storage, `accessor/${name}`);
+      if (index !== undefined && (await this.byHash(index.hash)) !== undefined) found.push(index.accessor);
+    }
+    return found;
+  }
+
+  /** @returns undefined when a chosen id is taken */
+  async create(request: NewToken): Promise<IssuedToken | undefined> {
+    const text = request.id ?? `hvs.${this.#random.base62(24)}`;
+    const hash = this.hash(text);
+    if (request.id !== undefined && (await this.#storage.get(`id/${hash}`)) !== undefined) return undefined;
+    const now = this.#now();
+    const { id: _id, ttl, ...rest } = request;
+    const entry: TokenEntry = {
+      ...rest,
+      hash,
+      accessor: this.#random.base62(24),
+      creationTime: now,
+      creationTtl: ttl,
+      expireTime: ttl === 0 ? 0 : now + ttl,
+      lastRenewal: 0,
+      type: 'service',
+    };
+    await this.#storage.write([
+      jsonPut(`id/${hash}`, entry),
+      jsonPut(`accessor/${this.hash(entry.accessor)}`, { hash, accessor: entry.accessor }),
+      ...(entry.parent === '' ? [] : [jsonPut(`parent/${entry.parent}/${hash}`, {})]),
+      ...this.#expiry.set(hash, 0, entry.expireTime),
+    ]);
+    this.#remember(entry);
+    return { text, entry };
+  }
+
+  /** Sets a new expiry. */
+  async renew(entry: TokenEntry, ttl: number): Promise<TokenEntry> {
+    const now = this.#now();
+    const renewed: TokenEntry = { ...entry, expireTime: now + ttl, lastRenewal: now };
+    await this.#storage.write([
+      jsonPut(`id/${entry.hash}`, renewed),
+      ...this.#expiry.set(entry.hash, entry.expireTime, renewed.expireTime),
+    ]);
+    this.#remember(renewed);
+    return renewed;
+  }
+
+  /** Counts one use of a limited token. @returns false when none was left */
+  async use(entry: TokenEntry): Promise<boolean> {
+    if (entry.numUses === 0) return true;
+    const turn = this.#uses.then(async () => {
+      const current = await this.byHash(entry.hash);
+      if (current === undefined) return false;
+      const used: TokenEntry = { ...current, numUses: current.numUses === 1 ? -1 : current.numUses - 1 };
+      await this.#storage.write([jsonPut(`id/${entry.hash}`, used)]);
+      this.#remember(used);
+      return true;
+    });
+    this.#uses = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Removes a token and everything below it. */
+  async revoke(hash: string): Promise<void> {
+    for (const child of await this.#storage.list(`parent/${hash}/`)) await this.revoke(child);
+    await this.#remove(hash, []);
+  }
+
+  /** Removes a token; its children become orphans. */
+  async revokeOrphan(hash: string): Promise<void> {
+    const freed: StorageOperation[] = [];
+    for (const child of await this.#storage.list(`parent/${hash}/`)) {
+      const entry = await getJson<TokenEntry>(this.#storage, `id/${child}`);
+      this.#cache.delete(child);
+      if (entry !== undefined) freed.push(jsonPut(`id/${child}`, { ...entry, parent: '', orphan: true }));
+      freed.push({ type: 'delete', key: `parent/${hash}/${child}` });
+    }
+    await this.#remove(hash, freed);
+  }
+
+  /** Revokes what has expired. @returns how many tokens */
+  async sweep(): Promise<number> {
+    const due = await this.#expiry.due(this.#now());
+    for (const hash of due) await this.revoke(hash);
+    return due.length;
+  }
+
+  async #remove(hash: string, more: readonly StorageOperation[]): Promise<void> {
+    const entry = await getJson<TokenEntry>(this.#storage, `id/${hash}`);
+    this.#cache.delete(hash);
+    await this.#onRevoke(hash);
+    if (entry === undefined) {
+      if (more.length > 0) await this.#storage.write(more);
+      return;
+    }
+    await this.#storage.write([
+      ...more,
+      { type: 'delete', key: `id/${hash}` },
+      { type: 'delete', key: `accessor/${this.hash(entry.accessor)}` },
+      ...(entry.parent === '' ? [] : [{ type: 'delete', key: `parent/${entry.parent}/${hash}` } as const]),
+      ...this.#expiry.set(hash, entry.expireTime, 0),
+    ]);
+    this.#cache.delete(hash);
+  }
+
+  #remember(entry: TokenEntry): void {
+    if (this.#cache.size >= CACHE_SIZE) {
+      const oldest = this.#cache.keys().next();
+      if (oldest.done !== true) this.#cache.delete(oldest.value);
+    }
+    this.#cache.set(entry.hash, entry);
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.now() / 1000);
+  }
+}
+
+export interface TokenStoreOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Clears what belongs to a token (its cubbyhole) before the token is gone. May be called again after a crash. */
+  readonly onRevoke: (hash: string) => Promise<void>;
+}
