@@ -1,0 +1,78 @@
+import { HsmError } from '../errors.ts';
+import { decodeMessage, encodeMessage, type Message, numberField } from '../message.ts';
+import { type AgentCalls, type AgentOp, codecs, errorFields, type Fields, readOp } from '../protocol.ts';
+import { Hsm } from './hsm.ts';
+import { readConnect } from './settings.ts';
+
+/**
+ * The PKCS#11 process: started by its parent with a channel, a small environment and no arguments; the only
+ * process that a vendor's library is ever loaded into. It answers one message after the other. Its parent
+ * kills it when an answer is late, and it ends by itself when the parent is gone.
+ */
+const hsm = new Hsm();
+
+const operations: { [K in AgentOp]: (body: AgentCalls[K]['request']) => AgentCalls[K]['reply'] } = {
+  open: () => hsm.attributes(),
+  wrap: ({ plaintext, aad }) => {
+    try {
+      return hsm.wrap(plaintext, aad);
+    } finally {
+      plaintext.fill(0);
+    }
+  },
+  unwrap: ({ sealed, aad }) => ({ plaintext: hsm.unwrap(sealed, aad) }),
+  random: ({ length }) => ({ bytes: hsm.random(length) }),
+  attributes: () => hsm.attributes(),
+  health: () => {
+    hsm.health();
+    return {};
+  },
+};
+
+function perform<K extends AgentOp>(op: K, message: Message): Fields {
+  const codec = codecs[op];
+  return codec.writeReply(operations[op](codec.readRequest(message)));
+}
+
+function answer(message: Message): Uint8Array {
+  const id = numberField(message.head, 'id');
+  try {
+    if (message.head['op'] === 'connect') {
+      const { settings, options, pin } = readConnect(message);
+      try {
+        return encodeMessage({ id, key: hsm.connect(settings, pin, options) });
+      } finally {
+        pin.fill(0);
+      }
+    }
+    const { head, parts } = perform(readOp(message), message);
+    const encoded = encodeMessage({ id, ...head }, parts);
+    for (const bytes of Object.values(parts)) bytes.fill(0);
+    return encoded;
+  } catch (error) {
+    return encodeMessage({ id, ...errorFields(error instanceof HsmError ? error : unexpected()) });
+  }
+}
+
+function unexpected(): HsmError {
+  return new HsmError('ERR_HSM_OPERATION', {
+    hint: 'the PKCS#11 process failed unexpectedly',
+    repair: 'process',
+  });
+}
+
+function send(bytes: Uint8Array): void {
+  process.send?.(bytes, undefined, undefined, () => bytes.fill(0));
+}
+
+process.on('message', (bytes: unknown) => {
+  if (!(bytes instanceof Uint8Array)) return;
+  const message = decodeMessage(bytes);
+  bytes.fill(0);
+  send(answer(message));
+});
+process.on('disconnect', () => process.exit(0));
+// The parent decides when this process ends; a signal for the whole group must not end it first, nor open a debugger.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
+  process.on(signal, () => {});
+send(encodeMessage({ ready: true }));

@@ -1,0 +1,274 @@
+import { readFileSync } from 'node:fs';
+import { fromHex, toHex } from '../../../lib/bytes.ts';
+import { SealedVaultError } from '../../../lib/errors.ts';
+import { Secret } from '../../../lib/secret.ts';
+import { isOaepHash, type MechanismName, type OaepHash, parseMechanism } from './mechanism.ts';
+import type { PinSource } from './pin.ts';
+
+/** The engine loads the library by a child process of its own. */
+export interface ModuleConfig {
+  readonly kind: 'module';
+  /** Path of the PKCS#11 library. */
+  readonly lib: string;
+  /** Each that is given must fit: slot number (up to 64 bits), token label, token serial. */
+  readonly slot?: bigint;
+  readonly tokenLabel?: string;
+  readonly serial?: string;
+  readonly pin: PinSource;
+  /** CKA_LABEL and CKA_ID (lower-case hex) of the key; at least one. */
+  readonly keyLabel?: string;
+  readonly keyId?: string;
+  /** By the type of the key when absent. */
+  readonly mechanism?: MechanismName;
+  readonly oaepHash: OaepHash;
+  /** RSA encryption with the exported public key, outside of the HSM. */
+  readonly encryptLocally: boolean;
+  readonly generateKey: boolean;
+  readonly forceRwSession: boolean;
+  /** The environment of the PKCS#11 process: what vendor libraries read, and nothing else. */
+  readonly libraryEnv: Readonly<Record<string, string>>;
+}
+
+/** The engine talks to an HSM agent that runs beside it. */
+export interface AgentConfig {
+  readonly kind: 'agent';
+  readonly socketPath: string;
+}
+
+export type Pkcs11Config = ModuleConfig | AgentConfig;
+
+export class Pkcs11ConfigInvalid extends SealedVaultError {
+  override readonly code = 'ERR_CONFIG_INVALID';
+}
+
+/** Config key (with its aliases) and the rest of the variable's name behind `VAULT_HSM_` or `BAO_HSM_`. */
+const KEYS = {
+  lib: { keys: ['lib', 'module'], env: 'LIB' },
+  slot: { keys: ['slot'], env: 'SLOT' },
+  tokenLabel: { keys: ['token_label', 'token'], env: 'TOKEN_LABEL' },
+  serial: { keys: ['serial'], env: 'SERIAL' },
+  pin: { keys: ['pin'], env: 'PIN' },
+  keyLabel: { keys: ['key_label', 'label', 'key'], env: 'KEY_LABEL' },
+  keyId: { keys: ['key_id'], env: 'KEY_ID' },
+  mechanism: { keys: ['mechanism'], env: 'MECHANISM' },
+  oaepHash: { keys: ['rsa_oaep_hash'], env: 'RSA_OAEP_HASH' },
+  encryptLocally: { keys: ['rsa_encrypt_local'], env: 'RSA_ENCRYPT_LOCAL' },
+  encryptOnHsm: { keys: ['disable_software_encryption'], env: 'DISABLE_SOFTWARE_ENCRYPTION' },
+  generateKey: { keys: ['generate_key'], env: 'GENERATE_KEY' },
+  forceRwSession: { keys: ['force_rw_session'], env: 'FORCE_RW_SESSION' },
+  libraryEnv: { keys: ['library_env'], env: 'LIBRARY_ENV' },
+  agentAddress: { keys: ['agent_address'], env: 'AGENT_ADDRESS' },
+} as const satisfies Record<string, { keys: readonly string[]; env: string }>;
+
+type Name = keyof typeof KEYS;
+
+/** Known to Vault or OpenBao, without effect here. */
+const IGNORED: readonly string[] = [
+  'default_key_label',
+  'hmac_key_label',
+  'default_hmac_key_label',
+  'hmac_key_id',
+  'hmac_mechanism',
+  'max_parallel',
+  'name',
+  'priority',
+];
+
+/** Read by others: the engine's configuration. */
+const ELSEWHERE: readonly string[] = ['disabled'];
+
+/** What vendor libraries, p11-kit and the dynamic linker read. */
+const LIBRARY_ENV =
+  /^(PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|OPENSSL_CONF|(SOFTHSM2|P11_KIT|P11|PKCS11|KRYOPTIC|CKNFAST|NFAST|LUNA|YUBIHSM|P11NETHSM|NETHSM|TPM2|TSS2|PRIMUS|CLOUDHSM|CS)_\w+|P11NETHSM\w*|Chrystoki\w*)$/;
+
+/**
+ * @param stanza the body of `seal "pkcs11" { … }`, every value as text
+ * @param env the process' environment; it wins over the stanza, and `BAO_HSM_*` over `VAULT_HSM_*`
+ * @returns warnings are sentences that name keys, never values
+ * @throws ERR_CONFIG_INVALID naming the key
+ */
+export function parsePkcs11Config(
+  stanza: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): { config: Pkcs11Config; warnings: string[] } {
+  const warnings = unknownKeys(stanza);
+  const raw = (name: Name): string | undefined => rawValue(name, stanza, env);
+  const read = (name: Name): string | undefined => resolve(KEYS[name].keys[0], raw(name), env);
+  const address = read('agentAddress');
+  if (address !== undefined) {
+    for (const name of Object.keys(stanza)) {
+      if (name !== 'agent_address' && !ELSEWHERE.includes(name)) {
+        warnings.push(`seal "pkcs11": ${name} has no effect beside agent_address`);
+      }
+    }
+    return { config: { kind: 'agent', socketPath: socketPath(address) }, warnings };
+  }
+  const lib = read('lib');
+  if (lib === undefined) throw invalid('lib', 'is required: the path of the PKCS#11 library');
+  const slot = slotNumber(read('slot'));
+  const tokenLabel = read('tokenLabel');
+  const serial = read('serial');
+  if (slot === undefined && tokenLabel === undefined && serial === undefined) {
+    throw invalid('slot', 'is required, or token_label or serial: which token holds the key');
+  }
+  const keyLabel = read('keyLabel');
+  const keyId = keyIdHex(read('keyId'));
+  if (keyLabel === undefined && keyId === undefined) {
+    throw invalid('key_label', 'is required, or key_id: which key wraps the root key');
+  }
+  const mechanism = mechanismOf(read('mechanism'));
+  const oaepHash = read('oaepHash')?.toLowerCase() ?? 'sha256';
+  if (!isOaepHash(oaepHash)) throw invalid('rsa_oaep_hash', 'must be sha1, sha224, sha256, sha384 or sha512');
+  const onHsm = boolean('disable_software_encryption', read('encryptOnHsm'));
+  const locally = boolean('rsa_encrypt_local', read('encryptLocally'));
+  if (onHsm && locally) throw invalid('rsa_encrypt_local', 'contradicts disable_software_encryption');
+  const pinWarning = checkPinIsNotInFile(stanza, raw('pin'));
+  if (pinWarning !== undefined) warnings.push(pinWarning);
+  return {
+    config: {
+      kind: 'module',
+      lib,
+      ...(slot === undefined ? {} : { slot }),
+      ...(tokenLabel === undefined ? {} : { tokenLabel }),
+      ...(serial === undefined ? {} : { serial }),
+      pin: pinSource(raw('pin'), env),
+      ...(keyLabel === undefined ? {} : { keyLabel }),
+      ...(keyId === undefined ? {} : { keyId }),
+      ...(mechanism === undefined ? {} : { mechanism }),
+      oaepHash,
+      encryptLocally: locally ?? false,
+      generateKey: boolean('generate_key', read('generateKey')) ?? false,
+      forceRwSession: boolean('force_rw_session', read('forceRwSession')) ?? false,
+      libraryEnv: libraryEnv(env, read('libraryEnv')),
+    },
+    warnings,
+  };
+}
+
+function unknownKeys(stanza: Readonly<Record<string, string>>): string[] {
+  const known = new Set<string>([...Object.values(KEYS).flatMap(({ keys }) => [...keys]), ...ELSEWHERE]);
+  return Object.keys(stanza)
+    .filter((key) => !known.has(key))
+    .map((key) =>
+      IGNORED.includes(key)
+        ? `seal "pkcs11": ${key} is accepted but has no effect`
+        : `seal "pkcs11": unknown key ${JSON.stringify(key)}`,
+    );
+}
+
+// An empty value counts as absent, as in Vault.
+function rawValue(
+  name: Name,
+  stanza: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const { keys, env: suffix } = KEYS[name];
+  const variable = env[`BAO_HSM_${suffix}`] || env[`VAULT_HSM_${suffix}`];
+  if (variable) return variable;
+  for (const key of keys) {
+    if (Object.hasOwn(stanza, key) && stanza[key]) return stanza[key];
+  }
+  return undefined;
+}
+
+function resolve(
+  key: string,
+  value: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  if (value === undefined) return undefined;
+  if (value.startsWith('string://')) return value.slice('string://'.length);
+  if (value.startsWith('env://')) {
+    const resolved = env[value.slice('env://'.length)];
+    if (!resolved) throw invalid(key, 'names a variable that is not set in the environment');
+    return resolved;
+  }
+  if (!value.startsWith('file://')) return value;
+  try {
+    return readFileSync(value.slice('file://'.length), 'utf8').replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw invalid(key, 'names a file that cannot be read', cause);
+  }
+}
+
+function pinSource(value: string | undefined, env: Readonly<Record<string, string | undefined>>): PinSource {
+  if (value === undefined) return { kind: 'missing' };
+  if (value.startsWith('file://')) return { kind: 'file', path: value.slice('file://'.length) };
+  if (value.startsWith('env://')) {
+    const resolved = env[value.slice('env://'.length)];
+    return resolved ? { kind: 'value', secret: Secret.fromText(resolved) } : { kind: 'missing' };
+  }
+  return { kind: 'value', secret: Secret.fromText(value.replace(/^string:\/\//, '')) };
+}
+
+/** True when the stanza itself holds the PIN: the file then needs the care of a credential. */
+export function holdsPin(stanza: Readonly<Record<string, string>>): boolean {
+  const pin = Object.hasOwn(stanza, 'pin') ? stanza['pin'] : undefined;
+  return pin !== undefined && pin !== '' && !/^(env|file):\/\//.test(pin);
+}
+
+function checkPinIsNotInFile(
+  stanza: Readonly<Record<string, string>>,
+  used: string | undefined,
+): string | undefined {
+  if (!holdsPin(stanza)) return undefined;
+  return used === stanza['pin']
+    ? 'seal "pkcs11": pin stands in the configuration file; prefer VAULT_HSM_PIN, env:// or file://'
+    : 'seal "pkcs11": pin stands in the configuration file though the environment overrides it; remove it';
+}
+
+function slotNumber(value: string | undefined): bigint | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  if (!/^(0[xX][0-9a-fA-F]+|\d+)$/.test(text)) throw invalid('slot', 'must be a number, decimal or 0x');
+  const slot = BigInt(text);
+  if (slot >= 1n << 64n) throw invalid('slot', 'must fit into 64 bits');
+  return slot;
+}
+
+function keyIdHex(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const bytes = fromHex(value.replace(/^0[xX]/, ''));
+  if (bytes === undefined || bytes.length === 0)
+    throw invalid('key_id', 'must be an even number of hex digits');
+  return toHex(bytes);
+}
+
+function mechanismOf(value: string | undefined): MechanismName | undefined {
+  if (value === undefined) return undefined;
+  const mechanism = parseMechanism(value);
+  if (mechanism !== undefined) return mechanism;
+  throw invalid(
+    'mechanism',
+    'must be CKM_AES_GCM (0x1087) or CKM_RSA_PKCS_OAEP (0x9): others are not authenticated',
+  );
+}
+
+function boolean(key: string, value: string | undefined): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
+  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
+  throw invalid(key, 'must be true or false');
+}
+
+function socketPath(address: string): string {
+  const path = address.replace(/^unix:\/\//, '');
+  if (!path.startsWith('/')) throw invalid('agent_address', 'must be unix:///absolute/path');
+  return path;
+}
+
+function libraryEnv(
+  env: Readonly<Record<string, string | undefined>>,
+  more: string | undefined,
+): Record<string, string> {
+  const extra = (more ?? '').split(',').map((name) => name.trim());
+  const chosen: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && (LIBRARY_ENV.test(name) || extra.includes(name))) chosen[name] = value;
+  }
+  return chosen;
+}
+
+function invalid(key: string, problem: string, cause?: unknown): Pkcs11ConfigInvalid {
+  return new Pkcs11ConfigInvalid(`seal "pkcs11": ${key} ${problem}`, { cause });
+}
