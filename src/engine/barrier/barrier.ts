@@ -60,7 +60,9 @@ export class Barrier {
   static async initialize(physical: Physical, rootKey: Secret, random: Random, now: Date): Promise<Barrier> {
     const root = aesKey(rootKey.clone());
     const data = aesKey(Secret.own(random.bytes(32)));
-    const keyring = new Keyring(root, [{ term: 1, key: data, installTime: now.toISOString(), encryptions: 0 }]);
+    const keyring = new Keyring(root, [
+      { term: 1, key: data, installTime: now.toISOString(), encryptions: 0 },
+    ]);
     const barrier = new Barrier(physical, keyring);
     await physical.write([{ type: 'put', key: KEYRING_PATH, value: encryptKeyring(keyring) }]);
     return barrier;
@@ -97,7 +99,11 @@ export class Barrier {
       operations.map((operation) => {
         if (operation.type === 'delete') return operation;
         this.#encryptions += 1;
-        return { type: 'put', key: operation.key, value: sealRecord(active.key, active.term, operation.key, operation.value) };
+        return {
+          type: 'put',
+          key: operation.key,
+          value: sealRecord(active.key, active.term, operation.key, operation.value),
+        };
       }),
     );
   }
@@ -124,7 +130,11 @@ export class Barrier {
 
   keyStatus(): KeyStatus {
     const { active } = this.#open();
-    return { term: active.term, installTime: active.installTime, encryptions: active.encryptions + this.#encryptions };
+    return {
+      term: active.term,
+      installTime: active.installTime,
+      encryptions: active.encryptions + this.#encryptions,
+    };
   }
 
   /** Forgets the keys. Later calls refuse. */

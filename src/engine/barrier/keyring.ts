@@ -23,7 +23,11 @@ export interface RotationConfig {
 
 /** 10 % below the 2^32 messages that SP 800-38D §8.3 allows a key with random nonces. */
 export const MAX_OPERATIONS = 3_865_470_566;
-export const DEFAULT_ROTATION: RotationConfig = { disabled: false, maxOperations: MAX_OPERATIONS, interval: 0 };
+export const DEFAULT_ROTATION: RotationConfig = {
+  disabled: false,
+  maxOperations: MAX_OPERATIONS,
+  interval: 0,
+};
 
 /**
  * The root key and the data keys by term; immutable. Serialized as Vault's JSON, which is encrypted with the root key.
@@ -60,7 +64,11 @@ export class Keyring {
         InstallTime: installTime,
         encryptions,
       })),
-      RotationConfig: { Disabled: this.rotation.disabled, MaxOperations: this.rotation.maxOperations, Interval: this.rotation.interval },
+      RotationConfig: {
+        Disabled: this.rotation.disabled,
+        MaxOperations: this.rotation.maxOperations,
+        Interval: this.rotation.interval,
+      },
     };
     return Secret.own(utf8(JSON.stringify(json)));
   }
@@ -88,7 +96,11 @@ export class Keyring {
       keys,
       rotation === undefined
         ? DEFAULT_ROTATION
-        : { disabled: rotation.Disabled, maxOperations: rotation.MaxOperations || MAX_OPERATIONS, interval: rotation.Interval },
+        : {
+            disabled: rotation.Disabled,
+            maxOperations: rotation.MaxOperations || MAX_OPERATIONS,
+            interval: rotation.Interval,
+          },
     );
   }
 }
@@ -105,7 +117,10 @@ function isStoredKeyring(value: unknown): value is StoredKeyring {
   return (
     typeof MasterKey === 'string' &&
     Array.isArray(Keys) &&
-    Keys.every((key) => Number.isInteger(key?.Term) && typeof key.Value === 'string' && typeof key.InstallTime === 'string')
+    Keys.every(
+      (key) =>
+        Number.isInteger(key?.Term) && typeof key.Value === 'string' && typeof key.InstallTime === 'string',
+    )
   );
 }
 

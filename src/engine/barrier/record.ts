@@ -39,7 +39,13 @@ function fillNonce(target: Uint8Array): void {
 }
 
 /** Encrypts under a key of a term, bound to the path it will be stored at. nonce is for vectors only. */
-export function sealRecord(key: KeyObject, term: number, path: string, plaintext: Uint8Array, nonce?: Uint8Array): Uint8Array {
+export function sealRecord(
+  key: KeyObject,
+  term: number,
+  path: string,
+  plaintext: Uint8Array,
+  nonce?: Uint8Array,
+): Uint8Array {
   const record = Buffer.allocUnsafeSlow(HEADER + plaintext.length + TAG);
   record.writeUInt32BE(term, 0);
   record[4] = VERSION;

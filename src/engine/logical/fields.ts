@@ -43,8 +43,11 @@ export type FieldValues<F extends Fields> = {
 };
 
 /** A value that cannot be converted. The message names the field, never the value. */
-export interface FieldRefusal {
+export class FieldRefusal {
   readonly message: string;
+  constructor(message: string) {
+    this.message = message;
+  }
 }
 
 /** Reads declared fields from a body and a query string; unknown ones are ignored, names match without regard to case. */
@@ -68,17 +71,11 @@ export function readFields<F extends Fields>(
     }
     const converted = convert(field.type, given);
     if (converted === undefined) {
-      return {
-        message: `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
-      };
+      return new FieldRefusal(`Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`);
     }
     values[name] = converted;
   }
   return values as FieldValues<F>;
-}
-
-export function isRefusal(value: object): value is FieldRefusal {
-  return 'message' in value && Object.keys(value).length === 1;
 }
 
 function lookup(body: JsonObject, name: string): Json | undefined {

@@ -1,4 +1,4 @@
-import { type Fields, type FieldValues, isRefusal, readFields } from './fields.ts';
+import { FieldRefusal, type Fields, type FieldValues, readFields } from './fields.ts';
 import type { LogicalRequest, Operation } from './request.ts';
 import { badRequest, type Response } from './response.ts';
 
@@ -64,13 +64,13 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
     exists: async (request, values) => {
       if (row.exists === undefined) return true;
       const fields = readFields(row.fields, request.body, request.query, values);
-      return isRefusal(fields) || row.exists(request, fields);
+      return fields instanceof FieldRefusal || row.exists(request, fields);
     },
     handle: (request, values) => {
       const operation = row.operations[request.operation === 'create' ? 'update' : request.operation];
       if (operation === undefined) return unsupportedOperation;
       const fields = readFields(row.fields, request.body, request.query, values);
-      if (isRefusal(fields)) return badRequest(fields.message);
+      if (fields instanceof FieldRefusal) return badRequest(fields.message);
       for (const name in row.fields) {
         if (row.fields[name]?.required === true && fields[name] === undefined)
           return badRequest(`missing ${name}`);

@@ -45,7 +45,11 @@ export interface LogicalRequest {
   readonly query: URLSearchParams | undefined;
   /** Undefined on unauthenticated paths without a token. */
   readonly token: TokenEntry | undefined;
+  /** The caller's token as it was sent: for the endpoints that return it, and nothing else. */
+  readonly tokenText: string | undefined;
   readonly leaseTtl: LeaseTtl;
   readonly remoteAddress: string;
+  /** Common name of a client certificate that was verified against the listener's client CA. */
+  readonly clientName: string | undefined;
   readonly signal: AbortSignal;
 }

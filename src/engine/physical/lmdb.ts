@@ -1,6 +1,13 @@
 import { open } from 'lmdb';
 import { mkdirSync } from 'node:fs';
-import { assertKeys, isStorableKey, type ListOptions, type Physical, type PhysicalOperation, PhysicalError } from './physical.ts';
+import {
+  assertKeys,
+  isStorableKey,
+  type ListOptions,
+  type Physical,
+  type PhysicalOperation,
+  PhysicalError,
+} from './physical.ts';
 
 export interface LmdbOptions {
   /** Folder of the data; made with mode 0700 when it is missing. */

@@ -45,7 +45,9 @@ const MAX_KEY_BYTES = 1900;
 export function assertKeys(operations: readonly PhysicalOperation[]): void {
   for (const { key } of operations) {
     if (!isStorableKey(key)) {
-      throw new PhysicalError('a storage key is empty or longer than 1,900 bytes', { hint: 'use a shorter path' });
+      throw new PhysicalError('a storage key is empty or longer than 1,900 bytes', {
+        hint: 'use a shorter path',
+      });
     }
   }
 }

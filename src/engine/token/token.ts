@@ -104,7 +104,7 @@ export class TokenStore {
     return found;
   }
 
-  /** @returns undefined when a chosen id is taken */
+  /** @returns undefined when a chosen id is taken, or the parent was revoked meanwhile */
   async create(request: NewToken): Promise<IssuedToken | undefined> {
     const text = request.id ?? `hvs.${this.#random.base62(24)}`;
     const hash = this.hash(text);
@@ -128,6 +128,10 @@ export class TokenStore {
       ...this.#expiry.set(hash, 0, entry.expireTime),
     ]);
     this.#remember(entry);
+    if (entry.parent !== '' && (await this.#storage.get(`id/${entry.parent}`)) === undefined) {
+      await this.revoke(hash);
+      return undefined;
+    }
     return { text, entry };
   }
 

@@ -1,0 +1,153 @@
+import { formatDuration, parseDuration } from '../../../lib/duration.ts';
+import type { FieldValues } from '../../logical/fields.ts';
+import { type Path, path } from '../../logical/logical.ts';
+import type { LeaseTtl, LogicalRequest, TokenEntry } from '../../logical/request.ts';
+import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
+import type { TokenPort } from './token.ts';
+
+const fields = {
+  id: { type: 'string', description: 'Value for the token', default: '' },
+  display_name: { type: 'string', description: 'Name to associate with this token', default: '' },
+  type: { type: 'string', description: 'Token type', default: '' },
+  policies: { type: 'stringList', description: 'List of policies for the token' },
+  meta: { type: 'stringMap', description: 'Arbitrary key=value metadata to associate with the token' },
+  no_parent: { type: 'bool', description: 'Create the token with no parent', default: false },
+  no_default_policy: { type: 'bool', description: 'Do not include default policy for this token', default: false },
+  renewable: { type: 'bool', description: 'Allow token to be renewed past its initial TTL up to system/mount maximum TTL', default: true },
+  ttl: { type: 'string', description: 'Time to live for this token', default: '' },
+  lease: { type: 'string', description: 'Use ttl instead', default: '', deprecated: true },
+  explicit_max_ttl: { type: 'string', description: 'Explicit Max TTL of this token', default: '' },
+  period: { type: 'string', description: 'Renew period', default: '' },
+  num_uses: { type: 'int', description: 'Max number of uses for this token', default: 0 },
+  entity_alias: { type: 'string', description: 'Name of the entity alias to associate with this token', default: '' },
+} as const;
+
+type CreateFields = FieldValues<typeof fields>;
+
+/** create and create-orphan. */
+export function createPaths(tokens: TokenPort): Path[] {
+  const row = (pattern: string, orphan: boolean, access?: 'sudo'): Path =>
+    path({
+      pattern,
+      synopsis: orphan ? 'The token create path is used to create new orphan tokens.' : 'The token create path is used to create new tokens.',
+      fields,
+      ...(access === undefined ? {} : { access }),
+      operations: {
+        update: {
+          summary: 'Create a token.',
+          handler: (request, values) => create(tokens, request, values, orphan),
+        },
+      },
+    });
+  return [row('create-orphan', true, 'sudo'), row('create', false)];
+}
+
+async function create(tokens: TokenPort, request: LogicalRequest, values: CreateFields, orphanPath: boolean): Promise<Response> {
+  const parent = request.token;
+  if (parent === undefined) return permissionDenied;
+  if (parent.numUses > 0) return badRequest('restricted use token cannot generate child tokens');
+  const sudo = orphanPath || (await tokens.hasSudo(parent, request.mountPoint + request.path));
+  const refusal = check(values, sudo);
+  if (refusal !== undefined) return badRequest(refusal);
+
+  const policies = choosePolicies(values, parent, sudo);
+  if (typeof policies === 'string') return badRequest(policies);
+
+  const explicitMaxTtl = seconds(values.explicit_max_ttl) ?? 0;
+  const period = seconds(values.period) ?? 0;
+  const wanted = seconds(values.ttl) || seconds(values.lease) || 0;
+  const isRoot = policies.includes('root');
+  if (isRoot && wanted === 0 && period === 0 && explicitMaxTtl === 0 && parent.expireTime !== 0) {
+    return badRequest('expiring root tokens cannot create non-expiring root tokens');
+  }
+  const warnings: string[] = [];
+  const unlimited = isRoot && wanted === 0 && period === 0 && explicitMaxTtl === 0;
+  const ttl = unlimited ? 0 : grant({ wanted, period, explicitMaxTtl }, request.leaseTtl, warnings);
+
+  const issued = await tokens.create({
+    parent: orphanPath || values.no_parent ? '' : parent.hash,
+    policies,
+    path: request.mountPoint + request.path,
+    displayName: values.display_name === '' ? 'token' : `token-${values.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
+    meta: values.meta ?? null,
+    numUses: values.num_uses,
+    ttl,
+    explicitMaxTtl,
+    period,
+    renewable: values.renewable && ttl !== 0,
+    orphan: orphanPath || values.no_parent,
+    entityId: '',
+    ...(values.id === '' ? {} : { id: values.id }),
+  });
+  if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
+  if (values.id !== '') {
+    warnings.push(
+      'Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure lookups.',
+    );
+  }
+  return {
+    kind: 'auth',
+    auth: { clientToken: issued.text, entry: issued.entry, leaseDuration: ttl },
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
+}
+
+function check(values: CreateFields, sudo: boolean): string | undefined {
+  if (!['', 'default', 'service', 'default-service'].includes(values.type)) {
+    return values.type === 'batch' ? 'batch tokens are not supported by this version' : "invalid 'token_type' value";
+  }
+  if (values.entity_alias !== '') return 'entity aliases are not supported by this version';
+  if (values.id !== '' && !sudo) return 'root or sudo privileges required to specify token id';
+  if (values.id.startsWith('hvs.') || values.id.startsWith('s.') || values.id.includes('.')) {
+    return values.id === '' ? undefined : 'custom token ID cannot have the prefix of a generated one or contain a dot';
+  }
+  if (values.no_parent && !sudo) return 'root or sudo privileges required to create orphan token';
+  if (values.num_uses < 0) return 'number of uses cannot be negative';
+  for (const name of ['ttl', 'lease', 'explicit_max_ttl', 'period'] as const) {
+    const parsed = seconds(values[name]);
+    if (parsed === undefined) return `${name}: invalid duration`;
+    if (parsed < 0) return `${name} must be positive`;
+  }
+  if ((seconds(values.period) ?? 0) > 0 && !sudo) return 'root or sudo privileges required to create periodic token';
+  return undefined;
+}
+
+function choosePolicies(values: CreateFields, parent: TokenEntry, sudo: boolean): string[] | string {
+  const given = values.policies?.map((name) => name.toLowerCase()) ?? [];
+  const parentIsRoot = parent.policies.includes('root');
+  if (given.includes('root') && !parentIsRoot) return 'root tokens may not be created without parent token being root';
+  const chosen = given.length === 0 ? [...parent.policies] : given;
+  if (!sudo && !parentIsRoot) {
+    const withDefault = new Set([...parent.policies, 'default']);
+    if (!chosen.every((name) => withDefault.has(name))) return 'child policies must be subset of parent';
+  }
+  if (chosen.includes('root')) return ['root'];
+  const result = new Set(chosen);
+  if (values.no_default_policy) result.delete('default');
+  else result.add('default');
+  return [...result].toSorted();
+}
+
+interface Wanted {
+  readonly wanted: number;
+  readonly period: number;
+  readonly explicitMaxTtl: number;
+}
+
+/** The TTL that is granted, in seconds; a warning tells when it is less than asked for. */
+export function grant({ wanted, period, explicitMaxTtl }: Wanted, limits: LeaseTtl, warnings: string[]): number {
+  if (period > 0) return explicitMaxTtl > 0 ? Math.min(period, explicitMaxTtl) : period;
+  const max = explicitMaxTtl > 0 ? Math.min(explicitMaxTtl, limits.max) : limits.max;
+  const ttl = wanted > 0 ? wanted : limits.default;
+  if (ttl <= max) return ttl;
+  if (wanted > 0) {
+    warnings.push(
+      `TTL of "${formatDuration(wanted)}" exceeded the effective max_ttl of "${formatDuration(max)}"; TTL value is capped accordingly`,
+    );
+  }
+  return max;
+}
+
+function seconds(value: string): number | undefined {
+  return value === '' ? 0 : parseDuration(value);
+}

@@ -1,0 +1,90 @@
+import type { JsonObject } from '../../../lib/json.ts';
+import { type Path, path } from '../../logical/logical.ts';
+import type { TokenEntry } from '../../logical/request.ts';
+import { badRequest, data, keys, permissionDenied, type Response } from '../../logical/response.ts';
+import type { TokenPort } from './token.ts';
+
+const badToken: Response = { kind: 'refusal', status: 403, errors: ['bad token'] };
+const invalidAccessor: Response = { kind: 'refusal', status: 403, errors: ['invalid accessor'] };
+const tokenField = { type: 'string', description: 'Token to lookup', default: '' } as const;
+
+/** lookup, lookup-self, lookup-accessor and the list of accessors. */
+export function lookupPaths(tokens: TokenPort): Path[] {
+  const render = (entry: TokenEntry | undefined, id: string, otherwise: Response): Response =>
+    entry === undefined ? otherwise : data(describe(entry, id, tokens.now()));
+
+  return [
+    path({
+      pattern: 'lookup-self',
+      synopsis: 'This endpoint will lookup a token and its properties.',
+      fields: { token: { type: 'string', description: 'Token to look up (unused)', default: '' } },
+      operations: {
+        read: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
+        update: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
+      },
+    }),
+    path({
+      pattern: 'lookup-accessor',
+      synopsis: 'This endpoint will lookup a token associated with the given accessor and its properties. Response will not contain the token ID.',
+      fields: { accessor: { type: 'string', description: 'Accessor of the token to look up', default: '' } },
+      operations: {
+        update: {
+          summary: 'Look up a token by its accessor.',
+          handler: async (_request, values) =>
+            values.accessor === '' ? badRequest('missing accessor') : render(await tokens.byAccessor(values.accessor), '', invalidAccessor),
+        },
+      },
+    }),
+    path({
+      pattern: 'lookup',
+      synopsis: 'This endpoint will lookup a token and its properties.',
+      fields: { token: tokenField },
+      operations: {
+        read: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
+        update: {
+          summary: 'Look up a token.',
+          handler: async (request, values) =>
+            values.token === ''
+              ? render(request.token, request.tokenText ?? '', badToken)
+              : render(await tokens.lookup(values.token), values.token, badToken),
+        },
+      },
+    }),
+    path({
+      pattern: 'accessors',
+      synopsis: 'List token accessors, which can then be be used to iterate and discover their properties or revoke them.',
+      access: 'sudo',
+      fields: {},
+      operations: {
+        list: { summary: 'List the accessors of all tokens.', handler: async () => keys(await tokens.accessors()) },
+      },
+    }),
+  ];
+}
+
+function describe(entry: TokenEntry, id: string, now: number): JsonObject {
+  return {
+    accessor: entry.accessor,
+    creation_time: entry.creationTime,
+    creation_ttl: entry.creationTtl,
+    display_name: entry.displayName,
+    entity_id: entry.entityId,
+    expire_time: entry.expireTime === 0 ? null : new Date(entry.expireTime * 1000).toISOString(),
+    explicit_max_ttl: entry.explicitMaxTtl,
+    id,
+    ...(entry.expireTime === 0
+      ? {}
+      : { issue_time: new Date(entry.creationTime * 1000).toISOString(), renewable: entry.renewable }),
+    ...(entry.lastRenewal === 0
+      ? {}
+      : { last_renewal: new Date(entry.lastRenewal * 1000).toISOString(), last_renewal_time: entry.lastRenewal }),
+    meta: entry.meta === null ? null : { ...entry.meta },
+    num_uses: Math.max(entry.numUses, 0),
+    orphan: entry.orphan,
+    path: entry.path,
+    ...(entry.period === 0 ? {} : { period: entry.period }),
+    policies: [...entry.policies],
+    ttl: entry.expireTime === 0 ? 0 : Math.max(entry.expireTime - now, 0),
+    type: entry.type,
+  };
+}
