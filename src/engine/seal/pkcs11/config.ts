@@ -139,7 +139,7 @@ export function parsePkcs11Config(
       encryptLocally: locally ?? false,
       generateKey: boolean('generate_key', read('generateKey')) ?? false,
       forceRwSession: boolean('force_rw_session', read('forceRwSession')) ?? false,
-      libraryEnv: libraryEnv(env, read('libraryEnv')),
+      libraryEnv: libraryEnvironment(env, read('libraryEnv')),
     },
     warnings,
   };
@@ -257,7 +257,8 @@ function socketPath(address: string): string {
   return path;
 }
 
-function libraryEnv(
+/** What of an environment a PKCS#11 process gets; `more` are further names, with commas. */
+export function libraryEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   more: string | undefined,
 ): Record<string, string> {

@@ -15,12 +15,6 @@ const TEMPLATE_REFUSED: readonly number[] = [
   CKR.TEMPLATE_INCONSISTENT,
 ];
 
-/** Other keys must not leave the token under this one. Libraries that are silent about these may say yes. */
-const WRAPS_NOTHING: Template = [
-  { type: CKA.WRAP, value: false },
-  { type: CKA.UNWRAP, value: false },
-];
-
 /**
  * Makes the key inside the HSM: on the token, private, sensitive, never extractable, for encrypting and
  * decrypting and nothing else, unchangeable. The value never exists outside.
@@ -29,67 +23,69 @@ const WRAPS_NOTHING: Template = [
  */
 export function generateKey(lib: PKCS11, session: Handle, choice: KeyChoice): void {
   const id = keyId(lib, session, choice);
+  const generate = choice.mechanism === 'CKM_RSA_PKCS_OAEP' ? generateRsa : generateAes;
   try {
-    generate(lib, session, choice, id, [{ type: CKA.MODIFIABLE, value: false }], WRAPS_NOTHING);
+    generate(lib, session, naming(choice, id), true);
   } catch (error) {
     if (!TEMPLATE_REFUSED.includes(ckrOf(error) ?? -1)) throw faultOf(error, 'generate');
     try {
-      generate(lib, session, choice, id, [], []);
+      generate(lib, session, naming(choice, id), false);
     } catch (second) {
       throw faultOf(second, 'generate');
     }
   }
 }
 
-function generate(
-  lib: PKCS11,
-  session: Handle,
-  choice: KeyChoice,
-  id: Uint8Array,
-  dispensable: Template,
-): void {
-  const common: Template = [
+function naming(choice: KeyChoice, id: Uint8Array): Template {
+  return [
     { type: CKA.TOKEN, value: true },
     { type: CKA.LABEL, value: choice.keyLabel ?? '' },
     { type: CKA.ID, value: view(id) },
-    ...dispensable,
   ];
-  const guarded: Template = [
-    { type: CKA.PRIVATE, value: true },
-    { type: CKA.SENSITIVE, value: true },
-    { type: CKA.EXTRACTABLE, value: false },
-    { type: CKA.DECRYPT, value: true },
-    ...(choice.mechanism === 'CKM_RSA_PKCS_OAEP' ? usage.slice(1) : usage),
+}
+
+const GUARDED: Template = [
+  { type: CKA.PRIVATE, value: true },
+  { type: CKA.SENSITIVE, value: true },
+  { type: CKA.EXTRACTABLE, value: false },
+  { type: CKA.DECRYPT, value: true },
+];
+
+// Some libraries refuse to be told these; others say yes to what they are not told.
+const UNCHANGEABLE: Template = [{ type: CKA.MODIFIABLE, value: false }];
+const WRAPS_NO_KEYS: Template = [{ type: CKA.WRAP, value: false }];
+const UNWRAPS_NO_KEYS: Template = [{ type: CKA.UNWRAP, value: false }];
+
+function generateAes(lib: PKCS11, session: Handle, named: Template, strict: boolean): void {
+  lib.C_GenerateKey(session, { mechanism: CKM.AES_KEY_GEN }, [
+    { type: CKA.CLASS, value: CKO.SECRET_KEY },
+    { type: CKA.KEY_TYPE, value: CKK.AES },
+    { type: CKA.VALUE_LEN, value: 32 },
+    { type: CKA.ENCRYPT, value: true },
+    ...GUARDED,
+    ...named,
+    ...(strict ? [...UNCHANGEABLE, ...WRAPS_NO_KEYS, ...UNWRAPS_NO_KEYS] : []),
+  ]);
+}
+
+function generateRsa(lib: PKCS11, session: Handle, named: Template, strict: boolean): void {
+  const publicKey: Template = [
+    { type: CKA.CLASS, value: CKO.PUBLIC_KEY },
+    { type: CKA.KEY_TYPE, value: CKK.RSA },
+    { type: CKA.MODULUS_BITS, value: RSA_BITS },
+    { type: CKA.PUBLIC_EXPONENT, value: view(Uint8Array.of(1, 0, 1)) },
+    { type: CKA.ENCRYPT, value: true },
+    ...named,
+    ...(strict ? [...UNCHANGEABLE, ...WRAPS_NO_KEYS] : []),
   ];
-  if (choice.mechanism !== 'CKM_RSA_PKCS_OAEP') {
-    lib.C_GenerateKey(session, { mechanism: CKM.AES_KEY_GEN }, [
-      { type: CKA.CLASS, value: CKO.SECRET_KEY },
-      { type: CKA.KEY_TYPE, value: CKK.AES },
-      { type: CKA.VALUE_LEN, value: 32 },
-      { type: CKA.ENCRYPT, value: true },
-      ...guarded,
-      ...common,
-    ]);
-    return;
-  }
-  lib.C_GenerateKeyPair(
-    session,
-    { mechanism: CKM.RSA_PKCS_KEY_PAIR_GEN },
-    [
-      { type: CKA.CLASS, value: CKO.PUBLIC_KEY },
-      { type: CKA.KEY_TYPE, value: CKK.RSA },
-      { type: CKA.MODULUS_BITS, value: RSA_BITS },
-      { type: CKA.PUBLIC_EXPONENT, value: view(Uint8Array.of(1, 0, 1)) },
-      { type: CKA.ENCRYPT, value: true },
-      ...common,
-    ],
-    [
-      { type: CKA.CLASS, value: CKO.PRIVATE_KEY },
-      { type: CKA.KEY_TYPE, value: CKK.RSA },
-      ...guarded,
-      ...common,
-    ],
-  );
+  const privateKey: Template = [
+    { type: CKA.CLASS, value: CKO.PRIVATE_KEY },
+    { type: CKA.KEY_TYPE, value: CKK.RSA },
+    ...GUARDED,
+    ...named,
+    ...(strict ? [...UNCHANGEABLE, ...UNWRAPS_NO_KEYS] : []),
+  ];
+  lib.C_GenerateKeyPair(session, { mechanism: CKM.RSA_PKCS_KEY_PAIR_GEN }, publicKey, privateKey);
 }
 
 function keyId(lib: PKCS11, session: Handle, choice: KeyChoice): Uint8Array {

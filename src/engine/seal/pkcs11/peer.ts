@@ -1,0 +1,96 @@
+import type { Socket } from 'node:net';
+import type { Logger } from '../../../lib/log.ts';
+import type { AgentPort } from './agent.ts';
+import { HsmError } from './errors.ts';
+import { frame, FrameReader } from './frames.ts';
+import { decodeMessage, encodeMessage, type Message, numberField } from './message.ts';
+import { type AgentOp, codecs, errorFields, type Fields, readOp } from './protocol.ts';
+
+/** A message that has begun must end within this time. */
+const MESSAGE_MS = 10_000;
+/** Requests of one connection that may wait. */
+const MAX_WAITING = 16;
+/** Answers that a peer does not read. */
+const MAX_UNREAD = 1024 * 1024;
+
+/**
+ * Answers one connection until it ends or misbehaves: then it is closed, without a word, and nobody else notices.
+ * Its requests are answered in their order.
+ */
+export function servePeer(socket: Socket, agent: AgentPort, log: Logger): void {
+  const reader = new FrameReader();
+  const gone = new AbortController();
+  let waiting = 0;
+  let tail: Promise<void> = Promise.resolve();
+  let late: NodeJS.Timeout | undefined;
+
+  const drop = (reason: string): void => {
+    if (!socket.destroyed) log.warn({ reason }, 'hsm agent: connection dropped');
+    socket.destroy();
+  };
+  const enqueue = (bytes: Uint8Array): void => {
+    waiting += 1;
+    if (waiting > MAX_WAITING) throw new RangeError('too many requests at once');
+    const message = decodeMessage(bytes);
+    bytes.fill(0);
+    const id = numberField(message.head, 'id');
+    const op = readOp(message);
+    tail = tail.then(async () => {
+      const answer = await answerTo(agent, op, message, gone.signal);
+      waiting -= 1;
+      for (const part of message.parts.values()) part.fill(0);
+      if (socket.writableLength > MAX_UNREAD) drop('it does not read its answers');
+      if (socket.destroyed) return;
+      const encoded = encodeMessage({ id, ...answer.head }, answer.parts);
+      const framed = frame(encoded);
+      encoded.fill(0);
+      for (const part of Object.values(answer.parts)) part.fill(0);
+      socket.write(framed, () => framed.fill(0));
+    });
+  };
+
+  socket.on('data', (chunk) => {
+    try {
+      for (const bytes of reader.push(chunk)) enqueue(bytes);
+    } catch (error) {
+      drop(error instanceof RangeError ? error.message : 'it sent what is not a request');
+    }
+    clearTimeout(late);
+    if (reader.partial) late = setTimeout(() => drop('a request did not end'), MESSAGE_MS);
+  });
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    clearTimeout(late);
+    gone.abort();
+  });
+}
+
+async function answerTo(
+  agent: AgentPort,
+  op: AgentOp,
+  message: Message,
+  signal: AbortSignal,
+): Promise<Fields> {
+  try {
+    return await perform(agent, op, message, signal);
+  } catch (error) {
+    // What to repair is the agent's own affair: its peer only sees that it failed.
+    if (error instanceof HsmError)
+      return { head: errorFields(new HsmError(error.code, hintOf(error))), parts: {} };
+    return { head: errorFields(new HsmError('ERR_HSM_AGENT_UNAVAILABLE')), parts: {} };
+  }
+}
+
+async function perform<K extends AgentOp>(
+  agent: AgentPort,
+  op: K,
+  message: Message,
+  signal: AbortSignal,
+): Promise<Fields> {
+  const codec = codecs[op];
+  return codec.writeReply(await agent.call(op, codec.readRequest(message), { signal }));
+}
+
+function hintOf(error: HsmError): { hint?: string } {
+  return error.hint === undefined ? {} : { hint: error.hint };
+}

@@ -1,0 +1,139 @@
+import { chmodSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
+import { createServer, type Server, type Socket, connect } from 'node:net';
+import { dirname } from 'node:path';
+import { type Clock, systemClock } from '../../../lib/clock.ts';
+import { describeError, errorCode } from '../../../lib/errors.ts';
+import { attribute, blocks, names, parseHcl, scalarText } from '../../../lib/hcl/hcl.ts';
+import type { Logger } from '../../../lib/log.ts';
+import { type Random, systemRandom } from '../../../lib/random.ts';
+import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
+import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
+import { servePeer } from './peer.ts';
+import { ModuleSupervisor } from './supervisor.ts';
+
+/**
+ * The HSM agent as a program of its own, beside the engine in one pod: slot, PIN and vendor library exist in its
+ * container only, and the engine gets six operations over a unix socket.
+ *
+ * I1  The socket is 0660 in a folder that others cannot enter: whoever may open it may use the key.
+ * I2  No peer can end or block the agent for others: sizes, numbers and times are limited (peer.ts).
+ * I3  The library runs in a child of this process (supervisor.ts), which is replaced when it hangs.
+ */
+export interface HsmAgentOptions {
+  /** A configuration file with a `seal "pkcs11"` stanza; may be empty when the environment says everything. */
+  readonly configText: string;
+  readonly listenPath: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  /** Ends the agent. */
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly timing?: AgentTiming;
+}
+
+const MAX_CONNECTIONS = 16;
+
+/** Serves until the signal fires. @returns the exit code: 0, or 1 when it could not start (the log says why) */
+export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
+  const {
+    log,
+    listenPath,
+    signal,
+    clock = systemClock,
+    random = systemRandom,
+    timing = DEFAULT_TIMING,
+  } = options;
+  let config: ModuleConfig;
+  try {
+    config = readConfig(options);
+    await claim(listenPath);
+  } catch (error) {
+    log.error({ code: errorCode(error), reason: describeError(error) }, 'hsm agent: cannot start');
+    return 1;
+  }
+  const supervisor = new ModuleSupervisor({ config, log, clock, random, timing });
+  const peers = new Set<Socket>();
+  const server = createServer((socket) => {
+    peers.add(socket);
+    socket.once('close', () => peers.delete(socket));
+    servePeer(socket, supervisor, log);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    await listen(server, listenPath);
+    log.info({ socket: listenPath }, 'hsm agent: listening');
+    await ended(signal);
+    return 0;
+  } catch (error) {
+    log.error({ reason: describeError(error) }, 'hsm agent: cannot listen');
+    return 1;
+  } finally {
+    server.close();
+    for (const peer of peers) peer.destroy();
+    await supervisor.close();
+  }
+}
+
+function readConfig({ configText, env, log }: HsmAgentOptions): ModuleConfig {
+  const stanzas = blocks(parseHcl(configText), 'seal').filter(({ labels }) => labels[0] === 'pkcs11');
+  if (stanzas.length > 1) throw new Pkcs11ConfigInvalid('there is more than one seal "pkcs11" stanza');
+  const stanza: Record<string, string> = Object.create(null);
+  const body = stanzas[0]?.body ?? { items: [] };
+  for (const name of names(body)) {
+    const item = attribute(body, name);
+    const value = item === undefined ? undefined : scalarText(item.value);
+    if (value === undefined) throw new Pkcs11ConfigInvalid(`seal "pkcs11": ${name} must be one plain value`);
+    stanza[name] = value;
+  }
+  const { config, warnings } = parsePkcs11Config(stanza, env);
+  for (const warning of warnings) log.warn({ warning }, 'hsm agent: configuration');
+  if (config.kind === 'agent')
+    throw new Pkcs11ConfigInvalid('an HSM agent cannot use another agent: remove agent_address');
+  return config;
+}
+
+/** Makes the folder when it is missing, refuses an open one, and takes a dead agent's socket away. */
+async function claim(path: string): Promise<void> {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  if ((statSync(folder).mode & 0o007) !== 0) {
+    throw new Pkcs11ConfigInvalid('the folder of the socket is open to everybody on this machine', {
+      hint: `chmod o-rwx ${folder}, or listen in a folder below it: the agent makes it with mode 0750`,
+    });
+  }
+  const old = lstatSync(path, { throwIfNoEntry: false });
+  if (old === undefined) return;
+  if (!old.isSocket())
+    throw new Pkcs11ConfigInvalid('the path of the socket is taken by another file', { hint: path });
+  if (await answers(path)) throw new Pkcs11ConfigInvalid('another agent listens already', { hint: path });
+  unlinkSync(path);
+}
+
+async function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+  chmodSync(path, 0o660);
+}
+
+async function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
