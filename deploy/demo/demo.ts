@@ -2,9 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { elapsed, step, toTerminal } from '../../test/support/cluster/progress.ts';
+import { expectValue, writeAndRead } from './client.ts';
 import { Custodians } from './custodians.ts';
+import { applyCeremony, applyVault, createNamespaces, createToken, installOperator } from './install.ts';
+import { done, names, namespaces } from './names.ts';
+import { rootToken, rootTokenCommand } from './results.ts';
 import { type DemoOptions, folder, openTarget } from './target.ts';
-import * as demo from './vault.ts';
+import { replacePod, waitForCondition } from './wait.ts';
 
 const usage = `npm run demo                                            kind where a Docker engine runs, else one node on this machine (needs root)
 npm run demo -- --kubeconfig FILE --image IMAGE         an existing cluster that can pull the image
@@ -23,17 +27,17 @@ async function main(options: DemoOptions): Promise<void> {
   const target = await openTarget(options, report);
   const { kubectl } = target;
   report(`• cluster: ${target.description}`);
-  await demo.createNamespaces(kubectl);
+  await createNamespaces(kubectl);
   await step(
     report,
     'installing the operator',
-    () => demo.installOperator(target.helm, target.kubeconfig, kubectl, target.image),
+    () => installOperator(target.helm, target.kubeconfig, kubectl, target.image),
     '10 s',
   );
   const { slot } = await step(
     report,
     'making a SoftHSM token',
-    () => demo.createToken(kubectl, target.image),
+    () => createToken(kubectl, target.image),
     '5 s',
   );
   report(`    slot ${slot}; its PIN stands in a Secret`);
@@ -41,31 +45,28 @@ async function main(options: DemoOptions): Promise<void> {
   const custodians = await step(report, `making OpenPGP keys for ${people.join(', ')}`, () =>
     Custodians.create(join(folder, 'gnupg'), people, report),
   );
-  await demo.applyVault(kubectl, custodians);
+  await applyVault(kubectl);
+  await applyCeremony(kubectl, custodians);
   await step(report, 'recovery ceremony', () =>
-    demo.waitForCondition(
-      kubectl,
-      `recoveryceremony/${demo.names.ceremony}`,
-      demo.done.ceremony,
-      180_000,
-      (line) => report(`    ${line}`),
+    waitForCondition(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 180_000, (line) =>
+      report(`    ${line}`),
     ),
   );
   await step(report, 'vault', () =>
-    demo.waitForCondition(kubectl, `sealedvault/${demo.names.vault}`, demo.done.vault, 120_000, (line) =>
+    waitForCondition(kubectl, `sealedvault/${names.vault}`, done.vault, 120_000, (line) =>
       report(`    ${line}`),
     ),
   );
   const token = await step(report, "decrypting ada's root token with gpg", async () =>
-    (await custodians.decrypt(await demo.rootToken(kubectl))).trim(),
+    (await custodians.decrypt(await rootToken(kubectl))).trim(),
   );
   const value = randomBytes(8).toString('hex');
   await step(report, 'writing and reading a secret with node-vault', () =>
-    demo.writeAndRead(kubectl, token, value),
+    writeAndRead(kubectl, token, value),
   );
-  const tookMs = await step(report, 'deleting the pod', () => demo.replacePod(kubectl), '10 s');
+  const tookMs = await step(report, 'deleting the pod', () => replacePod(kubectl), '10 s');
   report(`    unsealed itself and was ready again after ${(tookMs / 1000).toFixed(1)} s`);
-  await step(report, 'reading the secret again', () => demo.expectValue(kubectl, token, value));
+  await step(report, 'reading the secret again', () => expectValue(kubectl, token, value));
   report(`\nDone in ${elapsed(started)}. To go on:\n${commands(target.kubectlPath, target.kubeconfig)}`);
 }
 
@@ -73,12 +74,12 @@ function commands(kubectl: string, kubeconfig: string): string {
   return [
     `  export KUBECONFIG=${kubeconfig}`,
     ...(kubectl === 'kubectl' ? [] : [`  alias kubectl=${kubectl}`]),
-    `  kubectl config set-context --current --namespace=${demo.namespaces.vault}`,
+    `  kubectl config set-context --current --namespace=${namespaces.vault}`,
     '  kubectl get sealedvaults,recoveryceremonies,pods,secrets',
-    `  kubectl describe sealedvault ${demo.names.vault}`,
-    `  kubectl logs ${demo.names.vault}-0 --all-containers`,
-    `  ${demo.rootTokenCommand} | gpg --homedir ${join(folder, 'gnupg')} --decrypt    # ada's root token`,
-    `  kubectl port-forward service/${demo.names.vault}-active 8200`,
+    `  kubectl describe sealedvault ${names.vault}`,
+    `  kubectl logs ${names.vault}-0 --all-containers`,
+    `  ${rootTokenCommand} | gpg --homedir ${join(folder, 'gnupg')} --decrypt    # ada's root token`,
+    `  kubectl port-forward service/${names.vault}-active 8200`,
     '  npm run demo:down',
     '',
   ].join('\n');

@@ -9,7 +9,7 @@ import { startCluster } from '../../test/support/cluster/node.ts';
 import { find } from '../../test/support/cluster/packages.ts';
 import { projectRoot, stateFolder } from '../../test/support/cluster/paths.ts';
 import { type Report, step } from '../../test/support/cluster/progress.ts';
-import { namespaces } from './vault.ts';
+import { namespaces } from './names.ts';
 
 /** The demo's folder: kubeconfig, custodians' keyring, the cluster's own files. */
 export const folder: string = stateFolder('demo');

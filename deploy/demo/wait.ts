@@ -1,0 +1,74 @@
+import type { KubernetesObject } from '../../test/support/cluster/api.ts';
+import { until } from '../../test/support/cluster/command.ts';
+import type { Kubectl } from '../../test/support/cluster/kubectl.ts';
+import { names, namespaces, type Progressing } from './names.ts';
+
+/**
+ * Waits until a custom resource has a condition, and says what it waits for whenever that changes.
+ * @param kubectl The cluster.
+ * @param what `type/name`.
+ * @param condition The condition.
+ * @param timeoutMs Limit.
+ * @param onChange Told the phase and the message of the condition.
+ * @returns The resource.
+ * @throws {Error} With the last status, when the time is over.
+ */
+export async function waitForCondition(
+  kubectl: Kubectl,
+  what: string,
+  condition: string,
+  timeoutMs: number,
+  onChange: (line: string) => void = () => undefined,
+): Promise<Progressing> {
+  let last = '';
+  try {
+    return await until(
+      `${what} ${condition}`,
+      timeoutMs,
+      async () => {
+        const found = await kubectl.get<Progressing>(namespaces.vault, what);
+        const state = found?.status?.conditions?.find(({ type }) => type === condition);
+        const line = `${found?.status?.phase ?? 'not seen yet'}: ${state?.message ?? state?.reason ?? 'no status yet'}`;
+        if (line !== last) onChange(line);
+        last = line;
+        return state?.status === 'True' ? found : undefined;
+      },
+      500,
+    );
+  } catch (error: unknown) {
+    throw new Error(`${what} did not become ${condition}; last: ${last}`, { cause: error });
+  }
+}
+
+/**
+ * Deletes the active pod and waits until the vault is unsealed and active again in a new one.
+ * @param kubectl The cluster.
+ * @returns Time from the deletion to being active, in milliseconds.
+ * @throws {Error} When that takes more than three minutes.
+ */
+export async function replacePod(kubectl: Kubectl): Promise<number> {
+  const pod = `pod/${names.vault}-0`;
+  const before = (await kubectl.get<KubernetesObject>(namespaces.vault, pod))?.metadata?.uid;
+  const started = performance.now();
+  await kubectl.run(['--namespace', namespaces.vault, 'delete', pod, '--wait=false']);
+  await waitForPod(kubectl, pod, before);
+  return performance.now() - started;
+}
+
+/**
+ * Waits until a pod is there under a new identity and ready.
+ * @param kubectl The cluster.
+ * @param pod `pod/name`.
+ * @param before The former pod's uid.
+ * @throws {Error} When that takes more than three minutes.
+ */
+export async function waitForPod(kubectl: Kubectl, pod: string, before: string | undefined): Promise<void> {
+  await until(`a new ${pod}`, 180_000, async () => {
+    const found = await kubectl.get<Progressing>(namespaces.vault, pod);
+    if (found?.metadata?.uid === before || found?.metadata === undefined) return undefined;
+    return found.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ===
+      true
+      ? true
+      : undefined;
+  });
+}
