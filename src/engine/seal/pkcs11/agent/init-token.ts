@@ -30,17 +30,18 @@ function initToken({ lib: path, label, pin, soPin }: Order): Record<string, unkn
   try {
     const padding = ' '.repeat(LABEL_LENGTH - new TextEncoder().encode(label).length);
     lib.C_InitToken(free.slot, text(soPin), label + padding);
-    // SoftHSM gives the new token another slot number: it must be looked for again.
+    const session = lib.C_OpenSession(free.slot, CKF_SESSION.SERIAL | CKF_SESSION.RW);
+    lib.C_Login(session, CKU.SO, text(soPin));
+    lib.C_InitPIN(session, text(pin));
+    // SoftHSM moves a new token to another slot, which shows after a new start only.
+    lib.C_Finalize();
+    initialize(lib);
     const token = find(lib, label);
     if (token === undefined)
       throw new HsmError('ERR_HSM_TOKEN_NOT_FOUND', { hint: 'the new token is not to be seen' });
-    const session = lib.C_OpenSession(token.slot, CKF_SESSION.SERIAL | CKF_SESSION.RW);
-    lib.C_Login(session, CKU.SO, text(soPin));
-    lib.C_InitPIN(session, text(pin));
-    lib.C_Logout(session);
     return { ...describe(token), created: true };
   } catch (error) {
-    throw faultOf(error, 'initialize');
+    throw faultOf(error, 'login');
   }
 }
 
@@ -75,7 +76,7 @@ function answer(bytes: Uint8Array): Uint8Array {
       soPin.fill(0);
     }
   } catch (error) {
-    return encodeMessage(errorFields(faultOf(error, 'initialize')));
+    return encodeMessage(errorFields(faultOf(error, 'login')));
   }
 }
 
