@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { holdsPin, type ModuleConfig, parsePkcs11Config } from '../../../src/engine/seal/pkcs11/config.ts';
+import { resolvePin } from '../../../src/engine/seal/pkcs11/pin.ts';
+
+const BASE = { lib: '/l.so', slot: '1', pin: 'env://P', key_label: 'k' };
+
+function module(stanza: Record<string, string>, env: Record<string, string> = {}): ModuleConfig {
+  const { config } = parsePkcs11Config({ ...BASE, ...stanza }, env);
+  if (config.kind !== 'module') throw new Error('not a module');
+  return config;
+}
+const pin = (config: ModuleConfig): string =>
+  resolvePin(config.pin).borrow((bytes) => Buffer.from(bytes).toString());
+
+describe('the pkcs11 stanza', () => {
+  test('reads the keys of Vault and of OpenBao', () => {
+    expect(
+      module({ key_id: '0xAB01', mechanism: '0x1087', rsa_oaep_hash: 'SHA384', generate_key: 'true' }),
+    ).toMatchObject({
+      lib: '/l.so',
+      slot: 1n,
+      keyLabel: 'k',
+      keyId: 'ab01',
+      mechanism: 'CKM_AES_GCM',
+      oaepHash: 'sha384',
+      generateKey: true,
+      encryptLocally: false,
+      forceRwSession: false,
+    });
+    const aliases = {
+      module: '/m.so',
+      token: 't',
+      label: 'l',
+      disable_software_encryption: 'true',
+      serial: 's',
+      force_rw_session: '1',
+    };
+    const { config, warnings } = parsePkcs11Config(aliases, {});
+    expect(config).toMatchObject({
+      lib: '/m.so',
+      tokenLabel: 't',
+      serial: 's',
+      keyLabel: 'l',
+      forceRwSession: true,
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    ['2305843009213693953', 2305843009213693953n],
+    ['0x2000000000000001', 2305843009213693953n],
+    ['18446744073709551615', 2n ** 64n - 1n],
+    ['0', 0n],
+  ])('slot %s', (slot, expected) => {
+    expect(module({ slot }).slot).toBe(expected);
+  });
+
+  test.each([
+    [{ lib: '' }, 'lib is required'],
+    [{ slot: '' }, 'slot is required, or token_label or serial'],
+    [{ slot: '18446744073709551616' }, 'slot must fit into 64 bits'],
+    [{ slot: '-1' }, 'slot must be a number'],
+    [{ slot: '1x' }, 'slot must be a number'],
+    [{ key_label: '' }, 'key_label is required, or key_id'],
+    [{ key_id: 'xyz' }, 'key_id must be an even number of hex digits'],
+    [{ key_id: '0x' }, 'key_id must be'],
+    [{ mechanism: '0x1085' }, 'mechanism must be CKM_AES_GCM'],
+    [{ mechanism: 'AES_CBC_PAD' }, 'mechanism must be'],
+    [{ rsa_oaep_hash: 'md5' }, 'rsa_oaep_hash must be'],
+    [{ generate_key: 'maybe' }, 'generate_key must be true or false'],
+    [{ rsa_encrypt_local: 'true', disable_software_encryption: 'true' }, 'rsa_encrypt_local contradicts'],
+    [{ lib: 'env://NOWHERE' }, 'lib names a variable that is not set'],
+    [{ lib: 'file:///nowhere' }, 'lib names a file that cannot be read'],
+    [{ agent_address: 'tcp://1.2.3.4' }, 'agent_address must be unix:///absolute/path'],
+  ])('%j is refused: %s', (stanza, message) => {
+    expect(() => module(stanza)).toThrow(
+      expect.objectContaining({ code: 'ERR_CONFIG_INVALID', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test.each([
+    ['AES_GCM', 'CKM_AES_GCM'],
+    ['CKM_AES_GCM', 'CKM_AES_GCM'],
+    ['4231', 'CKM_AES_GCM'],
+    ['rsa_pkcs_oaep', 'CKM_RSA_PKCS_OAEP'],
+    ['0x0009', 'CKM_RSA_PKCS_OAEP'],
+    ['9', 'CKM_RSA_PKCS_OAEP'],
+  ])('mechanism %s is %s', (text, expected) => {
+    expect(module({ mechanism: text }).mechanism).toBe(expected);
+  });
+
+  test('the environment wins over the file, BAO over VAULT, and empty counts as absent', () => {
+    const env = {
+      VAULT_HSM_SLOT: '7',
+      BAO_HSM_KEY_LABEL: 'bao',
+      VAULT_HSM_KEY_LABEL: 'vault',
+      VAULT_HSM_LIB: '',
+      BAO_HSM_PIN: 'p',
+    };
+    const config = module({ pin: 'file-pin' }, env);
+    expect(config).toMatchObject({ slot: 7n, keyLabel: 'bao', lib: '/l.so' });
+    expect(pin(config)).toBe('p');
+  });
+
+  test('values may be given as env://, file:// and string://', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pin-'));
+    writeFileSync(join(dir, 'v'), 'from file\r\n');
+    expect(pin(module({}, { P: ' spaced "pin" ' }))).toBe(' spaced "pin" ');
+    expect(pin(module({}, { P: 'env://Q' }))).toBe('env://Q');
+    expect(pin(module({ pin: 'string://env://P' }))).toBe('env://P');
+    expect(pin(module({ pin: `file://${dir}/v` }))).toBe('from file');
+    expect(module({ slot: 'env://S', key_label: `file://${dir}/v` }, { S: '0x10' })).toMatchObject({
+      slot: 16n,
+      keyLabel: 'from file',
+    });
+    expect(() => resolvePin(module({}).pin)).toThrow(
+      expect.objectContaining({ code: 'ERR_HSM_PIN_MISSING' }),
+    );
+    rmSync(dir, { recursive: true });
+  });
+
+  test('warnings name keys that have no effect or are unknown, and never a value', () => {
+    const stanza = {
+      ...BASE,
+      hmac_key_label: 'canary',
+      max_parallel: '4',
+      surprise: 'canary',
+      pin: 'canary',
+      disabled: 'true',
+    };
+    const { warnings } = parsePkcs11Config(stanza, {});
+    expect(warnings).toEqual([
+      'seal "pkcs11": hmac_key_label is accepted but has no effect',
+      'seal "pkcs11": max_parallel is accepted but has no effect',
+      'seal "pkcs11": unknown key "surprise"',
+      'seal "pkcs11": pin stands in the configuration file; prefer VAULT_HSM_PIN, env:// or file://',
+    ]);
+    expect(parsePkcs11Config(stanza, { VAULT_HSM_PIN: 'x' }).warnings.at(-1)).toContain(
+      'though the environment overrides it',
+    );
+    expect(warnings.join()).not.toContain('canary');
+  });
+
+  test('a file holds a PIN when it stands in it, not when it is referred to', () => {
+    expect(
+      [{ pin: 'x' }, { pin: 'string://x' }, { pin: 'env://P' }, { pin: 'file:///p' }, {}].map(holdsPin),
+    ).toEqual([true, true, false, false, false]);
+  });
+
+  test('beside agent_address everything else has no effect', () => {
+    const { config, warnings } = parsePkcs11Config(
+      { agent_address: 'unix:///run/a.sock', lib: '/l.so' },
+      { VAULT_HSM_PIN: 'x' },
+    );
+    expect(config).toEqual({ kind: 'agent', socketPath: '/run/a.sock' });
+    expect(warnings).toEqual(['seal "pkcs11": lib has no effect beside agent_address']);
+  });
+
+  test('the library sees what libraries read, what was asked for, and no credential', () => {
+    const env = {
+      SOFTHSM2_CONF: 'c',
+      LD_LIBRARY_PATH: 'l',
+      ChrystokiConfigurationPath: '/c',
+      CKNFAST_LOADSHARING: '1',
+      P11NETHSM_CONFIG_FILE: 'n',
+      VAULT_HSM_PIN: 'p',
+      AWS_SECRET_ACCESS_KEY: 's',
+      EXTRA: 'e',
+      NODE_OPTIONS: '--inspect',
+    };
+    expect(module({ library_env: 'EXTRA, NOT_SET' }, env).libraryEnv).toEqual({
+      SOFTHSM2_CONF: 'c',
+      LD_LIBRARY_PATH: 'l',
+      ChrystokiConfigurationPath: '/c',
+      CKNFAST_LOADSHARING: '1',
+      P11NETHSM_CONFIG_FILE: 'n',
+      EXTRA: 'e',
+    });
+  });
+
+  test('a printed configuration does not show the PIN', () => {
+    const config = module({ pin: 'canary' });
+    expect(inspect(config, { depth: 9, showHidden: true })).not.toContain('canary');
+    expect(JSON.stringify({ ...config, slot: 0 })).not.toContain('canary');
+  });
+});
