@@ -71,7 +71,9 @@ export function readFields<F extends Fields>(
     }
     const converted = convert(field.type, given);
     if (converted === undefined) {
-      return new FieldRefusal(`Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`);
+      return new FieldRefusal(
+        `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
+      );
     }
     values[name] = converted;
   }

@@ -11,11 +11,13 @@ export interface AuthResult {
 }
 
 export type Response =
+  /** atTop: the members of data are repeated beside the envelope, for old clients. */
   | {
       readonly kind: 'data';
       readonly data: JsonObject | null;
       readonly warnings?: readonly string[];
       readonly status?: number;
+      readonly atTop?: true;
     }
   /** KV v1: a lease duration as advice to clients, without a lease. */
   | { readonly kind: 'advised'; readonly data: JsonObject; readonly leaseDuration: number }

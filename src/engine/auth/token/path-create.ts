@@ -12,14 +12,26 @@ const fields = {
   policies: { type: 'stringList', description: 'List of policies for the token' },
   meta: { type: 'stringMap', description: 'Arbitrary key=value metadata to associate with the token' },
   no_parent: { type: 'bool', description: 'Create the token with no parent', default: false },
-  no_default_policy: { type: 'bool', description: 'Do not include default policy for this token', default: false },
-  renewable: { type: 'bool', description: 'Allow token to be renewed past its initial TTL up to system/mount maximum TTL', default: true },
+  no_default_policy: {
+    type: 'bool',
+    description: 'Do not include default policy for this token',
+    default: false,
+  },
+  renewable: {
+    type: 'bool',
+    description: 'Allow token to be renewed past its initial TTL up to system/mount maximum TTL',
+    default: true,
+  },
   ttl: { type: 'string', description: 'Time to live for this token', default: '' },
   lease: { type: 'string', description: 'Use ttl instead', default: '', deprecated: true },
   explicit_max_ttl: { type: 'string', description: 'Explicit Max TTL of this token', default: '' },
   period: { type: 'string', description: 'Renew period', default: '' },
   num_uses: { type: 'int', description: 'Max number of uses for this token', default: 0 },
-  entity_alias: { type: 'string', description: 'Name of the entity alias to associate with this token', default: '' },
+  entity_alias: {
+    type: 'string',
+    description: 'Name of the entity alias to associate with this token',
+    default: '',
+  },
 } as const;
 
 type CreateFields = FieldValues<typeof fields>;
@@ -29,7 +41,9 @@ export function createPaths(tokens: TokenPort): Path[] {
   const row = (pattern: string, orphan: boolean, access?: 'sudo'): Path =>
     path({
       pattern,
-      synopsis: orphan ? 'The token create path is used to create new orphan tokens.' : 'The token create path is used to create new tokens.',
+      synopsis: orphan
+        ? 'The token create path is used to create new orphan tokens.'
+        : 'The token create path is used to create new tokens.',
       fields,
       ...(access === undefined ? {} : { access }),
       operations: {
@@ -42,7 +56,12 @@ export function createPaths(tokens: TokenPort): Path[] {
   return [row('create-orphan', true, 'sudo'), row('create', false)];
 }
 
-async function create(tokens: TokenPort, request: LogicalRequest, values: CreateFields, orphanPath: boolean): Promise<Response> {
+async function create(
+  tokens: TokenPort,
+  request: LogicalRequest,
+  values: CreateFields,
+  orphanPath: boolean,
+): Promise<Response> {
   const parent = request.token;
   if (parent === undefined) return permissionDenied;
   if (parent.numUses > 0) return badRequest('restricted use token cannot generate child tokens');
@@ -68,7 +87,8 @@ async function create(tokens: TokenPort, request: LogicalRequest, values: Create
     parent: orphanPath || values.no_parent ? '' : parent.hash,
     policies,
     path: request.mountPoint + request.path,
-    displayName: values.display_name === '' ? 'token' : `token-${values.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
+    displayName:
+      values.display_name === '' ? 'token' : `token-${values.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
     meta: values.meta ?? null,
     numUses: values.num_uses,
     ttl,
@@ -94,12 +114,16 @@ async function create(tokens: TokenPort, request: LogicalRequest, values: Create
 
 function check(values: CreateFields, sudo: boolean): string | undefined {
   if (!['', 'default', 'service', 'default-service'].includes(values.type)) {
-    return values.type === 'batch' ? 'batch tokens are not supported by this version' : "invalid 'token_type' value";
+    return values.type === 'batch'
+      ? 'batch tokens are not supported by this version'
+      : "invalid 'token_type' value";
   }
   if (values.entity_alias !== '') return 'entity aliases are not supported by this version';
   if (values.id !== '' && !sudo) return 'root or sudo privileges required to specify token id';
   if (values.id.startsWith('hvs.') || values.id.startsWith('s.') || values.id.includes('.')) {
-    return values.id === '' ? undefined : 'custom token ID cannot have the prefix of a generated one or contain a dot';
+    return values.id === ''
+      ? undefined
+      : 'custom token ID cannot have the prefix of a generated one or contain a dot';
   }
   if (values.no_parent && !sudo) return 'root or sudo privileges required to create orphan token';
   if (values.num_uses < 0) return 'number of uses cannot be negative';
@@ -108,14 +132,16 @@ function check(values: CreateFields, sudo: boolean): string | undefined {
     if (parsed === undefined) return `${name}: invalid duration`;
     if (parsed < 0) return `${name} must be positive`;
   }
-  if ((seconds(values.period) ?? 0) > 0 && !sudo) return 'root or sudo privileges required to create periodic token';
+  if ((seconds(values.period) ?? 0) > 0 && !sudo)
+    return 'root or sudo privileges required to create periodic token';
   return undefined;
 }
 
 function choosePolicies(values: CreateFields, parent: TokenEntry, sudo: boolean): string[] | string {
   const given = values.policies?.map((name) => name.toLowerCase()) ?? [];
   const parentIsRoot = parent.policies.includes('root');
-  if (given.includes('root') && !parentIsRoot) return 'root tokens may not be created without parent token being root';
+  if (given.includes('root') && !parentIsRoot)
+    return 'root tokens may not be created without parent token being root';
   const chosen = given.length === 0 ? [...parent.policies] : given;
   if (!sudo && !parentIsRoot) {
     const withDefault = new Set([...parent.policies, 'default']);
@@ -135,7 +161,11 @@ interface Wanted {
 }
 
 /** The TTL that is granted, in seconds; a warning tells when it is less than asked for. */
-export function grant({ wanted, period, explicitMaxTtl }: Wanted, limits: LeaseTtl, warnings: string[]): number {
+export function grant(
+  { wanted, period, explicitMaxTtl }: Wanted,
+  limits: LeaseTtl,
+  warnings: string[],
+): number {
   if (period > 0) return explicitMaxTtl > 0 ? Math.min(period, explicitMaxTtl) : period;
   const max = explicitMaxTtl > 0 ? Math.min(explicitMaxTtl, limits.max) : limits.max;
   const ttl = wanted > 0 ? wanted : limits.default;

@@ -19,19 +19,28 @@ export function lookupPaths(tokens: TokenPort): Path[] {
       synopsis: 'This endpoint will lookup a token and its properties.',
       fields: { token: { type: 'string', description: 'Token to look up (unused)', default: '' } },
       operations: {
-        read: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
-        update: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
+        read: {
+          summary: 'Look up the calling token.',
+          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+        },
+        update: {
+          summary: 'Look up the calling token.',
+          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+        },
       },
     }),
     path({
       pattern: 'lookup-accessor',
-      synopsis: 'This endpoint will lookup a token associated with the given accessor and its properties. Response will not contain the token ID.',
+      synopsis:
+        'This endpoint will lookup a token associated with the given accessor and its properties. Response will not contain the token ID.',
       fields: { accessor: { type: 'string', description: 'Accessor of the token to look up', default: '' } },
       operations: {
         update: {
           summary: 'Look up a token by its accessor.',
           handler: async (_request, values) =>
-            values.accessor === '' ? badRequest('missing accessor') : render(await tokens.byAccessor(values.accessor), '', invalidAccessor),
+            values.accessor === ''
+              ? badRequest('missing accessor')
+              : render(await tokens.byAccessor(values.accessor), '', invalidAccessor),
         },
       },
     }),
@@ -40,7 +49,10 @@ export function lookupPaths(tokens: TokenPort): Path[] {
       synopsis: 'This endpoint will lookup a token and its properties.',
       fields: { token: tokenField },
       operations: {
-        read: { summary: 'Look up the calling token.', handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied) },
+        read: {
+          summary: 'Look up the calling token.',
+          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+        },
         update: {
           summary: 'Look up a token.',
           handler: async (request, values) =>
@@ -52,11 +64,15 @@ export function lookupPaths(tokens: TokenPort): Path[] {
     }),
     path({
       pattern: 'accessors',
-      synopsis: 'List token accessors, which can then be be used to iterate and discover their properties or revoke them.',
+      synopsis:
+        'List token accessors, which can then be be used to iterate and discover their properties or revoke them.',
       access: 'sudo',
       fields: {},
       operations: {
-        list: { summary: 'List the accessors of all tokens.', handler: async () => keys(await tokens.accessors()) },
+        list: {
+          summary: 'List the accessors of all tokens.',
+          handler: async () => keys(await tokens.accessors()),
+        },
       },
     }),
   ];
@@ -77,7 +93,10 @@ function describe(entry: TokenEntry, id: string, now: number): JsonObject {
       : { issue_time: new Date(entry.creationTime * 1000).toISOString(), renewable: entry.renewable }),
     ...(entry.lastRenewal === 0
       ? {}
-      : { last_renewal: new Date(entry.lastRenewal * 1000).toISOString(), last_renewal_time: entry.lastRenewal }),
+      : {
+          last_renewal: new Date(entry.lastRenewal * 1000).toISOString(),
+          last_renewal_time: entry.lastRenewal,
+        }),
     meta: entry.meta === null ? null : { ...entry.meta },
     num_uses: Math.max(entry.numUses, 0),
     orphan: entry.orphan,

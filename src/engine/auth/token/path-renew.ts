@@ -3,11 +3,20 @@ import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
 import type { TokenPort } from './token.ts';
 
-const increment = { type: 'duration', description: 'The desired increment in seconds to the token expiration', default: 0 } as const;
+const increment = {
+  type: 'duration',
+  description: 'The desired increment in seconds to the token expiration',
+  default: 0,
+} as const;
 
 /** renew, renew-self and renew-accessor. */
 export function renewPaths(tokens: TokenPort): Path[] {
-  const renew = async (request: LogicalRequest, entry: TokenEntry | undefined, text: string, wanted: number): Promise<Response> => {
+  const renew = async (
+    request: LogicalRequest,
+    entry: TokenEntry | undefined,
+    text: string,
+    wanted: number,
+  ): Promise<Response> => {
     if (entry === undefined) return badRequest('token not found');
     if (!entry.renewable || entry.expireTime === 0) return badRequest('lease is not renewable');
     const now = tokens.now();
@@ -26,14 +35,19 @@ export function renewPaths(tokens: TokenPort): Path[] {
       operations: {
         update: {
           summary: 'Renew the calling token.',
-          handler: (request, values) => renew(request, request.token, request.tokenText ?? '', values.increment),
+          handler: (request, values) =>
+            renew(request, request.token, request.tokenText ?? '', values.increment),
         },
       },
     }),
     path({
       pattern: 'renew-accessor',
-      synopsis: 'This endpoint will renew a token associated with the given accessor and its properties. Response will not contain the token ID.',
-      fields: { accessor: { type: 'string', description: 'Accessor of the token to renew', default: '' }, increment },
+      synopsis:
+        'This endpoint will renew a token associated with the given accessor and its properties. Response will not contain the token ID.',
+      fields: {
+        accessor: { type: 'string', description: 'Accessor of the token to renew', default: '' },
+        increment,
+      },
       operations: {
         update: {
           summary: 'Renew a token by its accessor.',
@@ -69,7 +83,8 @@ export function renewPaths(tokens: TokenPort): Path[] {
 
 // A periodic token gets its period; any other what was asked, within the maximum counted from its creation.
 function renewedTtl(entry: TokenEntry, wanted: number, request: LogicalRequest, now: number): number {
-  const untilExplicit = entry.explicitMaxTtl > 0 ? entry.creationTime + entry.explicitMaxTtl - now : Number.POSITIVE_INFINITY;
+  const untilExplicit =
+    entry.explicitMaxTtl > 0 ? entry.creationTime + entry.explicitMaxTtl - now : Number.POSITIVE_INFINITY;
   if (entry.period > 0) return Math.min(entry.period, untilExplicit);
   const base = wanted > 0 ? wanted : entry.creationTtl || request.leaseTtl.default;
   return Math.min(base, entry.creationTime + request.leaseTtl.max - now, untilExplicit);

@@ -24,7 +24,8 @@ export function revokePaths(tokens: TokenPort): Path[] {
     }),
     path({
       pattern: 'revoke-accessor',
-      synopsis: 'This endpoint will delete the token associated with the accessor and all of its child tokens.',
+      synopsis:
+        'This endpoint will delete the token associated with the accessor and all of its child tokens.',
       fields: { accessor: { type: 'string', description: 'Accessor of the token', default: '' } },
       operations: {
         update: {
@@ -75,7 +76,8 @@ export function revokePaths(tokens: TokenPort): Path[] {
     }),
     path({
       pattern: 'tidy',
-      synopsis: 'This endpoint performs cleanup tasks that can be run if certain error conditions have occurred.',
+      synopsis:
+        'This endpoint performs cleanup tasks that can be run if certain error conditions have occurred.',
       access: 'sudo',
       fields: {},
       operations: {
@@ -83,7 +85,14 @@ export function revokePaths(tokens: TokenPort): Path[] {
           summary: 'Revoke what has expired now.',
           handler: async () => {
             await tokens.sweep();
-            return { kind: 'data', data: null, status: 202, warnings: ['Tidy operation successfully started. Any information from the operation will be printed to the server logs.'] };
+            return {
+              kind: 'data',
+              data: null,
+              status: 202,
+              warnings: [
+                'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
+              ],
+            };
           },
         },
       },

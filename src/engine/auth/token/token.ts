@@ -41,6 +41,11 @@ export interface TokenRequest {
 export function createTokenAuth(tokens: TokenPort): Backend {
   return {
     type: 'token',
-    paths: new PathTable([...createPaths(tokens), ...lookupPaths(tokens), ...renewPaths(tokens), ...revokePaths(tokens)]),
+    paths: new PathTable([
+      ...createPaths(tokens),
+      ...lookupPaths(tokens),
+      ...renewPaths(tokens),
+      ...revokePaths(tokens),
+    ]),
   };
 }

@@ -1,0 +1,284 @@
+import { parseDuration } from '../lib/duration.ts';
+import { SealedVaultError } from '../lib/errors.ts';
+import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
+import type { HclBody } from '../lib/hcl/tree.ts';
+import type { LogLevel } from '../lib/log.ts';
+
+/**
+ * The engine's configuration: Vault's file format, HCL or JSON, and its environment, as one frozen value.
+ *
+ * I1  Environment beats file. Unknown keys are warned of by name and change nothing.
+ * I2  Secrets are not resolved here: a seal's stanza is handed on as text and references.
+ * I3  What cannot work is refused before anything is opened, with the key's name and what to write instead.
+ */
+export interface EngineConfig {
+  readonly listeners: readonly ListenerConfig[];
+  readonly storage: StorageConfig;
+  readonly seal: SealStanza;
+  readonly audit: readonly AuditConfig[];
+  /** What clients are told to talk to, such as https://vault.example:8200. */
+  readonly apiAddress: string;
+  readonly logLevel: LogLevel;
+  /** Seconds. */
+  readonly defaultLeaseTtl: number;
+  /** Seconds. */
+  readonly maxLeaseTtl: number;
+  /** Refuse to hand out a recovery share or a root token that is not PGP-encrypted. */
+  readonly requirePgpShares: boolean;
+  /** Common name of the only verified client that may initialize; anyone when undefined. */
+  readonly initClientName: string | undefined;
+  /** The owner's group may read this file although it holds a credential. */
+  readonly groupMayRead: boolean;
+}
+
+export interface ListenerConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: plain HTTP. */
+  readonly tls: TlsConfig | undefined;
+  /** Bytes; larger bodies are refused with 413. */
+  readonly maxRequestSize: number;
+}
+
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile: string | undefined;
+  readonly requireClientCert: boolean;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export type StorageConfig = { readonly type: 'lmdb'; readonly path: string } | { readonly type: 'inmem' };
+
+export interface SealStanza {
+  readonly type: 'pkcs11';
+  readonly stanza: Readonly<Record<string, string>>;
+}
+
+export interface AuditConfig {
+  readonly type: 'file' | 'stdout';
+  /** The device's name in the API, ending in a slash. */
+  readonly path: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export class ConfigInvalid extends SealedVaultError {
+  override readonly code = 'ERR_CONFIG_INVALID';
+}
+
+const KNOWN = new Set(
+  `listener storage backend seal audit api_addr cluster_addr cluster_name log_level log_format log_file log_requests_level
+  log_rotate_bytes log_rotate_duration log_rotate_max_files default_lease_ttl max_lease_ttl disable_mlock disable_cache
+  cache_size ui telemetry plugin_directory plugin_file_uid plugin_file_permissions raw_storage_endpoint pid_file
+  introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
+  disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
+  enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
+  config_group_readable`.split(/\s+/),
+);
+const KNOWN_LISTENER = new Set(
+  `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
+  tls_disable_client_certs tls_min_version tls_max_version tls_cipher_suites max_request_size max_request_duration
+  http_idle_timeout http_read_header_timeout http_read_timeout http_write_timeout telemetry profiling proxy_protocol_behavior
+  proxy_protocol_authorized_addrs x_forwarded_for_authorized_addrs x_forwarded_for_hop_skips
+  x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present disable_unauthed_rekey_endpoints
+  disable_unauthed_generate_root_endpoints`.split(/\s+/),
+);
+const LEVELS: Readonly<Record<string, LogLevel>> = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', err: 'error' };
+const DEFAULT_LEASE_TTL = 32 * 86_400;
+const MAX_REQUEST_SIZE = 32 * 1024 * 1024;
+
+/**
+ * Reads a configuration file.
+ * @param text HCL or JSON
+ * @param env the process's environment; `VAULT_X` and `BAO_X` are equal, the latter wins
+ * @throws ERR_HCL_SYNTAX, ERR_CONFIG_INVALID
+ */
+export function parseEngineConfig(text: string, env: Environment): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
+  const body = parseHcl(text);
+  const warnings = names(body)
+    .filter((name) => !KNOWN.has(name))
+    .map((name) => `unknown configuration key "${name}"`);
+  const read = (name: string): string | undefined => variable(env, name) ?? scalar(body, name);
+
+  const defaultLeaseTtl = seconds('default_lease_ttl', scalar(body, 'default_lease_ttl'), DEFAULT_LEASE_TTL);
+  const maxLeaseTtl = seconds('max_lease_ttl', scalar(body, 'max_lease_ttl'), DEFAULT_LEASE_TTL);
+  if (defaultLeaseTtl > maxLeaseTtl) {
+    throw new ConfigInvalid('default_lease_ttl is longer than max_lease_ttl', { hint: 'raise max_lease_ttl or lower default_lease_ttl' });
+  }
+  const listeners = blocks(body, 'listener').map((block) => parseListener(named(block, 'listener'), warnings));
+  if (listeners.length === 0) throw new ConfigInvalid('no listener is configured', { hint: 'add listener "tcp" { address = "127.0.0.1:8200" … }' });
+
+  const config: EngineConfig = {
+    listeners,
+    storage: parseStorage(body),
+    seal: parseSeal(body, env),
+    audit: blocks(body, 'audit').map(parseAudit),
+    apiAddress: read('api_addr') ?? defaultAddress(listeners),
+    logLevel: level(read('log_level')),
+    defaultLeaseTtl,
+    maxLeaseTtl,
+    requirePgpShares: flag('require_pgp_shares', scalar(body, 'require_pgp_shares')),
+    initClientName: scalar(body, 'init_client_name'),
+    groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
+  };
+  const unknownTls = config.initClientName !== undefined && !listeners.some((each) => each.tls?.clientCaFile !== undefined);
+  if (unknownTls) {
+    throw new ConfigInvalid('init_client_name needs a listener that verifies client certificates', { hint: 'set tls_client_ca_file' });
+  }
+  return { config: deepFreeze(config), warnings };
+}
+
+interface NamedBlock {
+  readonly type: string;
+  readonly label: string | undefined;
+  readonly body: HclBody;
+}
+
+function named(block: HclBlock, name: string): NamedBlock {
+  const [type, label] = block.labels;
+  if (type === undefined) throw new ConfigInvalid(`a ${name} block has no type`, { hint: `write ${name} "type" { … }` });
+  return { type, label, body: block.body };
+}
+
+function parseListener({ type, body }: NamedBlock, warnings: string[]): ListenerConfig {
+  if (type !== 'tcp') throw new ConfigInvalid('a listener is of an unknown type', { hint: 'only listener "tcp" is supported' });
+  for (const name of names(body)) if (!KNOWN_LISTENER.has(name)) warnings.push(`unknown configuration key "listener.tcp.${name}"`);
+  const { host, port } = parseAddress(scalar(body, 'address') ?? '127.0.0.1:8200');
+  return {
+    host,
+    port,
+    tls: flag('tls_disable', scalar(body, 'tls_disable')) ? undefined : parseTls(body),
+    maxRequestSize: integer('max_request_size', scalar(body, 'max_request_size'), MAX_REQUEST_SIZE),
+  };
+}
+
+function parseTls(body: HclBody): TlsConfig {
+  const certFile = scalar(body, 'tls_cert_file');
+  const keyFile = scalar(body, 'tls_key_file');
+  if (certFile === undefined || keyFile === undefined) {
+    throw new ConfigInvalid('a listener has no certificate', { hint: 'set tls_cert_file and tls_key_file, or tls_disable = true' });
+  }
+  const minVersion = scalar(body, 'tls_min_version') ?? 'tls12';
+  if (minVersion !== 'tls12' && minVersion !== 'tls13') {
+    throw new ConfigInvalid('tls_min_version is not supported', { hint: 'use tls12 or tls13' });
+  }
+  return {
+    certFile,
+    keyFile,
+    clientCaFile: scalar(body, 'tls_client_ca_file'),
+    requireClientCert: flag('tls_require_and_verify_client_cert', scalar(body, 'tls_require_and_verify_client_cert')),
+    minVersion: minVersion === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
+  };
+}
+
+function parseStorage(body: HclBody): StorageConfig {
+  const found = [...blocks(body, 'storage'), ...blocks(body, 'backend')];
+  const [block] = found;
+  if (block === undefined || found.length > 1) {
+    throw new ConfigInvalid('exactly one storage block is needed', { hint: 'write storage "lmdb" { path = "/vault/data" }' });
+  }
+  const { type, body: settings } = named(block, 'storage');
+  if (type === 'inmem') return { type };
+  if (type !== 'lmdb') throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb or inmem' });
+  const path = scalar(settings, 'path');
+  if (path === undefined) throw new ConfigInvalid('storage.lmdb.path is missing', { hint: 'name the folder that holds the data' });
+  return { type, path };
+}
+
+function parseSeal(body: HclBody, env: Environment): SealStanza {
+  const found = blocks(body, 'seal').map((block) => named(block, 'seal'));
+  const [block] = found;
+  const type = variable(env, 'seal_type') ?? block?.type;
+  if (found.length > 1) throw new ConfigInvalid('more than one seal is configured', { hint: 'keep one seal block' });
+  if (type !== 'pkcs11') throw new ConfigInvalid('no supported seal is configured', { hint: 'write seal "pkcs11" { … }' });
+  const stanza: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const item of block?.body.items ?? []) {
+    const [name] = item.keys;
+    const value = scalarText(item.value);
+    if (name === undefined || value === undefined) throw new ConfigInvalid('a key of the seal block is not plain text, a number or a bool');
+    stanza[name] = value;
+  }
+  return { type, stanza };
+}
+
+function parseAudit(block: HclBlock): AuditConfig {
+  const { type, label, body } = named(block, 'audit');
+  if (type !== 'file' && type !== 'stdout') throw new ConfigInvalid('an audit device is of an unsupported type', { hint: 'use file or stdout' });
+  const options: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const source of [body, ...blocks(body, 'options').map((each) => each.body)]) {
+    for (const item of source.items) {
+      const value = scalarText(item.value);
+      if (item.keys[0] !== undefined && value !== undefined) options[item.keys[0]] = value;
+    }
+  }
+  if (type === 'file' && options['file_path'] === undefined && options['path'] === undefined) {
+    throw new ConfigInvalid('an audit device of type file has no file_path');
+  }
+  return { type, path: `${label ?? type}/`, options };
+}
+
+function parseAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[(?<six>[^\]]+)\]|(?<four>[^:]*)):(?<port>\d+)$/.exec(address);
+  const port = Number(match?.groups?.['port']);
+  if (match === null || port > 65_535) {
+    throw new ConfigInvalid('a listener address cannot be read', { hint: 'write "host:port", with an IPv6 host in brackets' });
+  }
+  return { host: match.groups?.['six'] ?? (match.groups?.['four'] || '0.0.0.0'), port };
+}
+
+function defaultAddress([first]: readonly ListenerConfig[]): string {
+  if (first === undefined) return '';
+  const host = ['::', '0.0.0.0'].includes(first.host) ? '127.0.0.1' : first.host;
+  return `${first.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${first.port}`;
+}
+
+function scalar(body: HclBody, name: string): string | undefined {
+  const item = attribute(body, name);
+  if (item === undefined) return undefined;
+  const value = scalarText(item.value) ?? textList(item.value)?.[0];
+  if (value === undefined) throw new ConfigInvalid(`${name} must be text, a number or a bool`);
+  return value;
+}
+
+function variable(env: Environment, name: string): string | undefined {
+  const suffix = name.toUpperCase();
+  return env[`BAO_${suffix}`] || env[`VAULT_${suffix}`] || undefined;
+}
+
+function flag(name: string, value: string | undefined): boolean {
+  if (value === undefined || value === '') return false;
+  const lower = value.toLowerCase();
+  if (['true', '1', 't'].includes(lower)) return true;
+  if (['false', '0', 'f'].includes(lower)) return false;
+  throw new ConfigInvalid(`${name} must be true or false`);
+}
+
+function integer(name: string, value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!/^-?\d+$/.test(value) || !Number.isSafeInteger(Number(value))) throw new ConfigInvalid(`${name} must be a whole number`);
+  return Number(value);
+}
+
+function seconds(name: string, value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  const parsed = parseDuration(value);
+  if (parsed === undefined || parsed < 0) throw new ConfigInvalid(`${name} must be a duration`, { hint: 'write for example "768h"' });
+  return parsed === 0 ? fallback : Math.trunc(parsed);
+}
+
+function level(value: string | undefined): LogLevel {
+  if (value === undefined) return 'info';
+  const found = LEVELS[value.toLowerCase()];
+  if (found === undefined) throw new ConfigInvalid('log_level is not one of trace, debug, info, warn, error');
+  return found;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) deepFreeze(each);
+    Object.freeze(value);
+  }
+  return value;
+}

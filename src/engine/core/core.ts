@@ -1,0 +1,397 @@
+import { Backoff } from '../../lib/backoff.ts';
+import { equalBytes } from '../../lib/bytes.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { describeError, errorCode, SealedVaultError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import type { Audit } from '../audit/audit.ts';
+import { Barrier } from '../barrier/barrier.ts';
+import type { Physical } from '../physical/physical.ts';
+import type { Seal } from '../seal/seal.ts';
+import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
+import { createSys } from '../sys/sys.ts';
+import { checkInit, initialize, type InitOptions, repeatedInit } from './initialize.ts';
+import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
+import type { BackendFactories } from './mounts.ts';
+import { readRecoveryConfig, readRecoveryKey, readSealConfig, readStoredKey } from './seal-store.ts';
+import { sysPort } from './sys-port.ts';
+import { parseShare, UnsealProgress } from './unseal-progress.ts';
+import { openVault, type Vault } from './vault.ts';
+
+/**
+ * Core joins the parts of the engine: it owns the lifecycle and the open vault, and nothing else keeps either.
+ *
+ * I1  It is there before the HSM is: every state answers sys/health and sys/seal-status.
+ * I2  What the HSM does never ends the process; unsealing is tried again with back-off until it works, except
+ *     where trying again does harm (a refused PIN).
+ * I3  Initialization is one atomic write, and at most one is under way.
+ * I4  After sys/seal the keys are forgotten and only recovery shares, or a restart, open the vault again.
+ */
+export interface CoreOptions {
+  readonly physical: Physical;
+  readonly seal: Seal;
+  readonly factories: BackendFactories;
+  readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly version: string;
+  readonly buildDate: string;
+  readonly apiAddress: string;
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+  readonly requirePgpShares: boolean;
+  /** When set, only a client with a verified certificate of this common name may initialize. */
+  readonly initClientName: string | undefined;
+}
+
+/** A seal made by another configuration than the one at hand. */
+export class SealMismatch extends SealedVaultError {
+  override readonly code = 'ERR_SEAL_MISMATCH';
+}
+
+export class Core implements RawPort {
+  readonly #options: CoreOptions;
+  readonly #progress: UnsealProgress;
+  readonly #stop = new AbortController();
+  #lifecycle: Lifecycle = { state: 'uninitialized' };
+  #vault: Vault | undefined;
+  #unsealing: Promise<void> | undefined;
+  #initializing = false;
+  #trouble: { code: string; text: string } | undefined;
+
+  constructor(options: CoreOptions) {
+    this.#options = options;
+    this.#progress = new UnsealProgress(options.random);
+  }
+
+  get lifecycle(): Lifecycle {
+    return this.#lifecycle;
+  }
+
+  /** The open vault; undefined while sealed. */
+  get vault(): Vault | undefined {
+    return this.#vault;
+  }
+
+  get random(): Random {
+    return this.#options.random;
+  }
+
+  /** Reads what is on the disk and begins to unseal, or to wait for an initialization. */
+  async start(): Promise<void> {
+    const config = await readSealConfig(this.#options.physical);
+    if (config !== undefined) {
+      this.#move({ type: 'initialized' });
+      this.#startUnsealing();
+      return;
+    }
+    this.#options.log.info({}, 'the vault is not initialized');
+    this.#unsealing = this.#tryUntilStopped(async () => {
+      if (this.#lifecycle.state !== 'uninitialized') return;
+      // A key that initialization will generate may be missing now.
+      await this.#openSeal(false).catch((error: unknown) => {
+        if (errorCode(error) !== 'ERR_HSM_KEY_NOT_FOUND') throw error;
+      });
+    });
+  }
+
+  /** Ends everything in order; the storage is closed last. */
+  async stop(): Promise<void> {
+    this.#move({ type: 'stopped' });
+    this.#stop.abort();
+    await this.#unsealing;
+    const vault = this.#vault;
+    this.#vault = undefined;
+    await vault?.seal();
+    await this.#options.seal.close();
+    await this.#options.physical.close();
+  }
+
+  async isInitialized(): Promise<boolean> {
+    return (await readSealConfig(this.#options.physical)) !== undefined;
+  }
+
+  async initialize(request: InitRequest): Promise<InitOutcome> {
+    const { initClientName, log } = this.#options;
+    if (initClientName !== undefined && request.clientName !== initClientName) {
+      return { status: 403, refused: 'permission denied: only the operator may initialize this vault' };
+    }
+    if (await this.isInitialized()) return this.#alreadyInitialized(request);
+    if (this.#initializing) return { status: 400, refused: 'an initialization is in progress' };
+    this.#initializing = true;
+    try {
+      const options = this.#initOptions();
+      const checked = await checkInit(request, options);
+      if (typeof checked === 'string') return { status: 400, refused: checked };
+      try {
+        await this.#openSeal(true);
+      } catch (error) {
+        log.error({ err: error }, 'initialization failed: the seal cannot be used');
+        return { status: 500, refused: `the seal cannot be used: ${describeError(error)}` };
+      }
+      const outcome = await initialize(checked, options);
+      if (!('refused' in outcome)) {
+        for (const warning of outcome.warnings) log.warn({}, warning);
+        log.info({ recoveryShares: request.recoveryShares ?? 0 }, 'the vault is initialized');
+        this.#move({ type: 'initialized' });
+        // Whatever the unseal does, the answer with the shares goes out.
+        await this.#unsealOnce().catch((err: unknown) => {
+          log.error({ err }, 'the new vault did not unseal at once');
+          this.#startUnsealing();
+        });
+      }
+      return outcome;
+    } finally {
+      this.#initializing = false;
+    }
+  }
+
+  async sealStatus(): Promise<SealStatus> {
+    const { physical, seal, version, buildDate } = this.#options;
+    const config = await readSealConfig(physical);
+    const recovery = await readRecoveryConfig(physical);
+    const health = seal.health();
+    const warnings = this.#trouble === undefined ? [] : [this.#trouble.text];
+    if (warnings.length === 0 && !health.healthy && health.lastError !== undefined) {
+      const { message, hint } = health.lastError;
+      warnings.push(hint === undefined ? message : `${message}: ${hint}`);
+    }
+    return {
+      type: config?.type ?? seal.type,
+      initialized: config !== undefined,
+      sealed: isSealed(this.#lifecycle),
+      t: recovery.threshold,
+      n: recovery.shares,
+      progress: this.#progress.progress,
+      nonce: this.#progress.nonce,
+      version,
+      buildDate,
+      storageType: physical.type,
+      ...(this.#vault === undefined
+        ? {}
+        : { clusterName: this.#vault.cluster.name, clusterId: this.#vault.cluster.id }),
+      warnings,
+    };
+  }
+
+  async unseal(request: {
+    key: string;
+    reset: boolean;
+    migrate: boolean;
+  }): Promise<SealStatus | { refused: string }> {
+    if (!(await this.isInitialized())) return { refused: 'Vault is not initialized' };
+    if (request.reset) {
+      if (!isSealed(this.#lifecycle)) return { refused: 'vault is unsealed' };
+      this.#progress.reset();
+      return this.sealStatus();
+    }
+    if (request.key === '')
+      return { refused: "'key' must be specified in request body as JSON, or 'reset' set to true" };
+    if (request.migrate) return { refused: 'no migration seal found' };
+    if (!isSealed(this.#lifecycle)) return this.sealStatus();
+    const share = parseShare(request.key);
+    if (share === undefined) return { refused: "'key' must be a valid hex or base64 string" };
+    this.#progress.add(share);
+    const { threshold } = await readRecoveryConfig(this.#options.physical);
+    if (threshold === 0) {
+      this.#progress.reset();
+      return { refused: 'this vault has no recovery key: restart it to unseal by the HSM' };
+    }
+    if (this.#progress.progress < threshold) return this.sealStatus();
+    return this.#unsealByShares();
+  }
+
+  async health(): Promise<Health> {
+    return {
+      initialized: await this.isInitialized(),
+      sealed: isSealed(this.#lifecycle),
+      version: this.#options.version,
+      serverTimeUtc: Math.floor(this.#options.clock.now() / 1000),
+      ...(this.#vault === undefined
+        ? {}
+        : { clusterName: this.#vault.cluster.name, clusterId: this.#vault.cluster.id }),
+    };
+  }
+
+  leader(): ReturnType<RawPort['leader']> {
+    if (this.#lifecycle.state !== 'active') return undefined;
+    return {
+      isSelf: true,
+      activeTime: new Date(this.#lifecycle.since).toISOString(),
+      address: this.#options.apiAddress,
+    };
+  }
+
+  /** Forgets the keys; the vault stays sealed until shares are given or the process restarts. */
+  async seal(): Promise<void> {
+    const vault = this.#vault;
+    this.#move({ type: 'sealed' });
+    this.#vault = undefined;
+    await vault?.seal();
+  }
+
+  async #alreadyInitialized(request: InitRequest): Promise<InitOutcome> {
+    if (request.ceremonyId !== undefined) {
+      if (this.#vault === undefined) return { status: 503, refused: 'Vault is sealed' };
+      const repeated = await repeatedInit(request, this.#vault.barrier);
+      if (repeated !== undefined) return repeated;
+    }
+    return { status: 400, refused: 'Vault is already initialized' };
+  }
+
+  async #unsealByShares(): Promise<SealStatus | { refused: string }> {
+    const { physical, seal } = this.#options;
+    const config = await readSealConfig(physical);
+    const blob = await readRecoveryKey(physical);
+    if (config === undefined || blob === undefined) return { refused: 'this vault has no recovery key' };
+    try {
+      using given = await this.#progress.combine();
+      await this.#openSeal(false);
+      using expected = await seal.unwrap(
+        blob,
+        { clusterId: config.clusterId, purpose: 'recovery-key' },
+        { signal: this.#stop.signal },
+      );
+      if (!given.borrow((a) => expected.borrow((b) => equalBytes(a, b))))
+        return { refused: 'the recovery shares are not the right ones' };
+      if (this.#vault === undefined) await this.#unsealOnce();
+      return await this.sealStatus();
+    } catch (error) {
+      if (errorCode(error) === 'ERR_SHARES') return { refused: 'the recovery shares are not the right ones' };
+      throw error;
+    }
+  }
+
+  #startUnsealing(): void {
+    this.#move({ type: 'unseal-started' });
+    this.#unsealing = this.#tryUntilStopped(async () => {
+      if (this.#lifecycle.state === 'unsealing') await this.#unsealOnce();
+    });
+  }
+
+  // Never rejects: ends when the work succeeded, the process stops, or another try would do harm.
+  async #tryUntilStopped(work: () => Promise<void>): Promise<void> {
+    const { clock, random, log, seal } = this.#options;
+    const backoff = new Backoff({ initialMs: 250, maxMs: 30_000, random });
+    while (!this.#stop.signal.aborted) {
+      try {
+        await work();
+        this.#trouble = undefined;
+        return;
+      } catch (err) {
+        if (this.#stop.signal.aborted) return;
+        const terminal = seal.health().terminal;
+        this.#report(err, terminal);
+        this.#move({ type: 'unseal-failed', retry: !terminal });
+        if (terminal) return;
+      }
+      await clock.sleep(backoff.next(), { signal: this.#stop.signal }).catch(() => undefined);
+    }
+    log.debug({}, 'unsealing was ended');
+  }
+
+  // One line a transition: the same trouble again is not news.
+  #report(err: unknown, terminal: boolean): void {
+    const code = errorCode(err) ?? 'unknown';
+    if (this.#trouble?.code !== code) {
+      this.#options.log.error(
+        { err, retry: !terminal },
+        terminal
+          ? 'the vault stays sealed until the cause is removed'
+          : 'the vault could not be unsealed yet',
+      );
+    }
+    this.#trouble = { code, text: describeError(err) };
+  }
+
+  async #openSeal(allowGenerateKey: boolean): Promise<void> {
+    await this.#options.seal.open({ signal: this.#stop.signal, allowGenerateKey });
+  }
+
+  async #unsealOnce(): Promise<void> {
+    const { physical, seal, clock, log } = this.#options;
+    const config = await readSealConfig(physical);
+    const blob = await readStoredKey(physical);
+    if (config === undefined || blob === undefined)
+      throw new SealMismatch('the storage holds no wrapped root key');
+    if (config.type !== seal.type) {
+      throw new SealMismatch('the vault was sealed by another type of seal', {
+        hint: `configure the seal that made it (${config.type}), or migrate`,
+      });
+    }
+    await this.#openSeal(false);
+    using rootKey = await seal.unwrap(
+      blob,
+      { clusterId: config.clusterId, purpose: 'root-key' },
+      { signal: this.#stop.signal },
+    );
+    const barrier = await Barrier.unseal(physical, rootKey);
+    const vault = await this.#open(barrier, config.clusterId);
+    if (this.#stop.signal.aborted) {
+      await vault.seal();
+      return;
+    }
+    this.#vault = vault;
+    vault.startBackgroundWork();
+    if (this.#lifecycle.state === 'sealed') this.#move({ type: 'unseal-started' });
+    this.#move({ type: 'unsealed', at: clock.now() });
+    this.#trouble = undefined;
+    log.info({ clusterId: config.clusterId }, 'the vault is unsealed');
+  }
+
+  async #open(barrier: Barrier, clusterId: string): Promise<Vault> {
+    const vault = await openVault({ ...this.#options, barrier, clusterId });
+    vault.mounts.install('sys/', createSys(sysPort(vault, this.#options, () => this.seal())));
+    return vault;
+  }
+
+  #initOptions(): InitOptions {
+    const { openAudit: _devices, ...options } = this.#options;
+    return {
+      ...options,
+      populate: async (barrier, clusterId, issueRootToken) => {
+        // No device is opened for a vault that only exists in memory yet.
+        const silent = {
+          logRequest: () => Promise.resolve(),
+          logResponse: () => Promise.resolve(),
+          reload: () => Promise.resolve(),
+          close: () => Promise.resolve(),
+          hash: () => '',
+        };
+        const vault = await openVault({
+          ...options,
+          barrier,
+          clusterId,
+          openAudit: () => Promise.resolve(silent),
+        });
+        return issueRootToken ? rootToken(vault) : '';
+      },
+    };
+  }
+
+  #move(event: LifecycleEvent): void {
+    const before = this.#lifecycle;
+    this.#lifecycle = transition(before, event);
+    if (before.state !== this.#lifecycle.state)
+      this.#options.log.debug({ from: before.state, to: this.#lifecycle.state }, 'lifecycle');
+  }
+}
+
+async function rootToken(vault: Vault): Promise<string> {
+  const issued = await vault.tokens.create({
+    parent: '',
+    policies: ['root'],
+    path: 'auth/token/root',
+    displayName: 'root',
+    meta: null,
+    numUses: 0,
+    ttl: 0,
+    explicitMaxTtl: 0,
+    period: 0,
+    renewable: false,
+    orphan: true,
+    entityId: '',
+  });
+  return issued?.text ?? '';
+}

@@ -1,0 +1,267 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import type { Backend } from '../logical/logical.ts';
+import type { LeaseTtl } from '../logical/request.ts';
+import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
+import { type MountConfig, type MountEntry, type Mounted, Router } from '../mount/mount.ts';
+import type { TokenStore } from '../token/token.ts';
+import type { PolicyStore } from './policies.ts';
+
+/** What a plug-in is made with. */
+export interface BackendContext {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: Readonly<Record<string, string>>;
+  readonly tokens: TokenStore;
+  readonly policies: PolicyStore;
+}
+
+export type BackendFactory = (context: BackendContext) => Backend;
+
+/** Factories by the names that clients mount them under. */
+export interface BackendFactories {
+  readonly secrets: Readonly<Record<string, BackendFactory>>;
+  readonly auth: Readonly<Record<string, BackendFactory>>;
+  /** Removes a token's cubbyhole from the storage of the cubbyhole mount. */
+  readonly clearCubbyhole: (storage: Storage, tokenHash: string) => Promise<void>;
+}
+
+export interface MountTableOptions {
+  readonly storage: Storage;
+  readonly factories: BackendFactories;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tokens: TokenStore;
+  readonly policies: PolicyStore;
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+}
+
+/** Why a mount was refused. */
+export type MountRefusal = { readonly refused: string };
+
+const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
+
+/** The persistent tables `core/mounts` and `core/auth`, and the backends that run for them. */
+export class MountTable {
+  readonly router: Router = new Router();
+  readonly #options: MountTableOptions;
+  #entries: readonly MountEntry[] = [];
+  #changes: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: MountTableOptions) {
+    this.#options = options;
+  }
+
+  /** Reads both tables, writes the default mounts the first time, finishes unmounts that a crash cut off. */
+  static async open(options: MountTableOptions): Promise<MountTable> {
+    const table = new MountTable(options);
+    const mounts = await getJson<MountEntry[]>(options.storage, 'core/mounts');
+    const auth = await getJson<MountEntry[]>(options.storage, 'core/auth');
+    if (mounts === undefined || auth === undefined) await table.#save(table.#defaults());
+    else table.#entries = [...mounts, ...auth];
+    for (const entry of table.#entries) table.#start(entry);
+    for (const uuid of await options.storage.list('core/unmounted/')) await table.#purge(uuid);
+    return table;
+  }
+
+  entries(table: 'mounts' | 'auth'): MountEntry[] {
+    return this.#entries
+      .filter((entry) => entry.table === table)
+      .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** The limits in force for a mount, in seconds. */
+  leaseTtl(config: MountConfig): LeaseTtl {
+    return {
+      default: config.defaultLeaseTtl || this.#options.defaultLeaseTtl,
+      max: config.maxLeaseTtl || this.#options.maxLeaseTtl,
+    };
+  }
+
+  mount(
+    request: Pick<
+      MountEntry,
+      'table' | 'path' | 'type' | 'description' | 'local' | 'sealWrap' | 'options' | 'config'
+    >,
+  ): Promise<MountEntry | MountRefusal> {
+    return this.#exclusive(async () => {
+      const known = this.#options.factories[request.table === 'auth' ? 'auth' : 'secrets'];
+      if (!Object.hasOwn(known, factoryName(request.type)))
+        return { refused: `plugin not found in the catalog: ${request.type}` };
+      const prefix = request.table === 'auth' ? `auth/${request.path}` : request.path;
+      if (request.table === 'mounts' && /^(?:auth|sys|identity|cubbyhole)\//.test(request.path)) {
+        return {
+          refused: `cannot mount under existing mount ${JSON.stringify(`${request.path.split('/')[0]}/`)}`,
+        };
+      }
+      const conflict = this.router.conflict(prefix);
+      if (conflict !== undefined) return { refused: `path is already in use at ${conflict.entry.path}` };
+      const entry = this.#entry(request);
+      await this.#save([...this.#entries, entry]);
+      this.#start(entry);
+      return entry;
+    });
+  }
+
+  /** Unmounts and deletes the data. Unknown paths are fine. */
+  unmount(table: 'mounts' | 'auth', path: string): Promise<MountRefusal | undefined> {
+    return this.#exclusive(async () => {
+      const entry = this.#find(table, path);
+      if (entry === undefined) return undefined;
+      if (['system', 'cubbyhole', 'identity', 'token'].includes(entry.type))
+        return { refused: `cannot unmount ${JSON.stringify(entry.path)}` };
+      // The marker goes with the table's change: what a crash leaves of the data is removed at the next start.
+      const marker = jsonPut(`core/unmounted/${entry.uuid}`, { table });
+      await this.#save(
+        this.#entries.filter((each) => each !== entry),
+        marker,
+      );
+      this.router.delete(prefixOf(entry));
+      await this.#purge(entry.uuid);
+      return undefined;
+    });
+  }
+
+  /** Replaces description, tuning or options. @returns undefined for an unknown path */
+  tune(
+    table: 'mounts' | 'auth',
+    path: string,
+    edit: (entry: MountEntry) => MountEntry,
+  ): Promise<MountEntry | undefined> {
+    return this.#exclusive(async () => {
+      const entry = this.#find(table, path);
+      if (entry === undefined) return undefined;
+      const next = edit(entry);
+      await this.#save(this.#entries.map((each) => (each === entry ? next : each)));
+      const running = this.router.get(prefixOf(entry));
+      const restart = JSON.stringify(next.options) !== JSON.stringify(entry.options) || running === undefined;
+      if (restart) this.#start(next);
+      else this.router.set({ ...running, entry: next, leaseTtl: this.leaseTtl(next.config) });
+      return next;
+    });
+  }
+
+  async clearCubbyhole(tokenHash: string): Promise<void> {
+    const cubbyhole = this.#entries.find((entry) => entry.type === 'cubbyhole');
+    if (cubbyhole !== undefined)
+      await this.#options.factories.clearCubbyhole(this.#storageOf(cubbyhole), tokenHash);
+  }
+
+  /** Serves a backend that is no plug-in, such as the system backend. */
+  install(path: string, backend: Backend): void {
+    const entry = this.#entries.find((each) => each.table === 'mounts' && each.path === path);
+    if (entry !== undefined)
+      this.router.set({ entry, backend, prefix: path, leaseTtl: this.leaseTtl(entry.config) });
+  }
+
+  #find(table: 'mounts' | 'auth', path: string): MountEntry | undefined {
+    return this.#entries.find((entry) => entry.table === table && entry.path === path);
+  }
+
+  #start(entry: MountEntry): void {
+    const { factories, clock, random, tokens, policies } = this.#options;
+    const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
+    if (factory === undefined) return;
+    const backend = factory({
+      storage: this.#storageOf(entry),
+      clock,
+      random,
+      options: entry.options ?? {},
+      tokens,
+      policies,
+    });
+    const mounted: Mounted = {
+      entry,
+      backend,
+      prefix: prefixOf(entry),
+      leaseTtl: this.leaseTtl(entry.config),
+    };
+    this.router.set(mounted);
+  }
+
+  #storageOf(entry: MountEntry): Storage {
+    return view(this.#options.storage, `${entry.table === 'auth' ? 'auth' : 'logical'}/${entry.uuid}/`);
+  }
+
+  async #purge(uuid: string): Promise<void> {
+    await clear(this.#options.storage, `logical/${uuid}/`);
+    await clear(this.#options.storage, `auth/${uuid}/`);
+    await this.#options.storage.delete(`core/unmounted/${uuid}`);
+  }
+
+  async #save(entries: readonly MountEntry[], ...more: readonly StorageOperation[]): Promise<void> {
+    await this.#options.storage.write([
+      ...more,
+      jsonPut(
+        'core/mounts',
+        entries.filter((entry) => entry.table === 'mounts'),
+      ),
+      jsonPut(
+        'core/auth',
+        entries.filter((entry) => entry.table === 'auth'),
+      ),
+    ]);
+    this.#entries = entries;
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#changes.then(work);
+    this.#changes = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #entry(request: Omit<MountEntry, 'uuid' | 'accessor' | 'externalEntropyAccess'>): MountEntry {
+    const kind = request.type === 'kv-v2' ? 'kv' : request.type;
+    const suffix = this.#options.random.uuid().slice(0, 8);
+    return {
+      ...request,
+      type: kind,
+      options: request.type === 'kv-v2' ? { version: '2', ...request.options } : request.options,
+      uuid: this.#options.random.uuid(),
+      accessor: `${request.table === 'auth' ? 'auth_' : ''}${kind}_${suffix}`,
+      externalEntropyAccess: false,
+    };
+  }
+
+  #defaults(): MountEntry[] {
+    const base = { local: false, sealWrap: false, options: null, config: emptyConfig } as const;
+    return [
+      this.#entry({
+        ...base,
+        table: 'mounts',
+        path: 'cubbyhole/',
+        type: 'cubbyhole',
+        description: 'per-token private secret storage',
+        local: true,
+      }),
+      this.#entry({
+        ...base,
+        table: 'mounts',
+        path: 'sys/',
+        type: 'system',
+        description: 'system endpoints used for control, policy and debugging',
+        sealWrap: true,
+        config: { ...emptyConfig, passthroughRequestHeaders: ['Accept'] },
+      }),
+      this.#entry({
+        ...base,
+        table: 'auth',
+        path: 'token/',
+        type: 'token',
+        description: 'token based credentials',
+        config: { ...emptyConfig, tokenType: 'default-service' },
+      }),
+    ];
+  }
+}
+
+function prefixOf(entry: MountEntry): string {
+  return entry.table === 'auth' ? `auth/${entry.path}` : entry.path;
+}
+
+// kv-v2 is a name for kv with an option.
+function factoryName(type: string): string {
+  return type === 'kv-v2' || type === 'kv-v1' || type === 'generic' ? 'kv' : type;
+}

@@ -1,0 +1,159 @@
+import type { JsonObject } from '../../lib/json.ts';
+import { type Path, type PathValues, PathTable, unsupportedOperation, unsupportedPath } from '../logical/logical.ts';
+import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
+import { permissionDenied, type Response } from '../logical/response.ts';
+import type { Mounted } from '../mount/mount.ts';
+import { rawPaths } from '../sys/raw.ts';
+import { auditRequest, auditResponse } from './audit-trail.ts';
+import type { Core } from './core.ts';
+import type { Vault } from './vault.ts';
+
+/** A request as it comes off the wire: parsed, not yet believed. */
+export interface CoreRequest {
+  readonly id: string;
+  /** Without the leading /v1/; decoded; a list's ends in a slash. */
+  readonly path: string;
+  /** `update` for every write: whether it creates is found out here. */
+  readonly operation: Exclude<Operation, 'create'>;
+  readonly body: JsonObject;
+  readonly query: URLSearchParams | undefined;
+  readonly token: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly clientName: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What the stages find out, one after the other. */
+export interface Context {
+  readonly request: CoreRequest;
+  readonly vault: Vault;
+  token: TokenEntry | undefined;
+  mounted: Mounted | undefined;
+  row: { readonly path: Path; readonly values: PathValues } | undefined;
+  logical: LogicalRequest | undefined;
+  response: Response | undefined;
+}
+
+type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
+
+const aclDenied: Response = { kind: 'refusal', status: 403, errors: ['1 error occurred:\n\t* permission denied\n\n'] };
+const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is sealed'] };
+
+/**
+ * The way of a request through an open vault, in this order; a stage that returns a response ends it.
+ *
+ * | stage | refuses with |
+ * |---|---|
+ * | token | 403 for a token that is unknown, expired or used up |
+ * | route | (nothing: an unknown path is only told to whoever may know) |
+ * | policy | 403 |
+ * | audit request | 500 when no device takes the entry: nothing below has run |
+ * | handle | what the endpoint says; 404 and 405 for what is not there |
+ * | audit response | 500 when no device takes the entry: the answer is dropped |
+ */
+export const stages: readonly { readonly name: string; readonly run: Stage }[] = [
+  { name: 'token', run: findToken },
+  { name: 'route', run: route },
+  { name: 'policy', run: authorize },
+  { name: 'use', run: countUse },
+  { name: 'audit request', run: auditRequest },
+  { name: 'handle', run: handle },
+];
+
+/** Serves requests of a core. */
+export function createPipeline(core: Core): (request: CoreRequest) => Promise<Response> {
+  const raw: PathTable = rawPaths(core);
+  return async (request) => {
+    if (request.path.startsWith('sys/')) {
+      const row = raw.find(request.path.slice(4));
+      if (row !== undefined) return row.path.handle(toLogical(request, 'sys/', request.path.slice(4)), row.values);
+    }
+    const { vault } = core;
+    if (vault === undefined) return sealed;
+    const context: Context = { request, vault, token: undefined, mounted: undefined, row: undefined, logical: undefined, response: undefined };
+    let audited = false;
+    for (const stage of stages) {
+      const response = await stage.run(context);
+      if (stage.name === 'audit request') audited = true;
+      if (response !== undefined) {
+        context.response = response;
+        break;
+      }
+    }
+    const response = context.response ?? unsupportedPath;
+    context.response = response;
+    // A refusal before the request was logged is logged with its reason now, and then answered as any other.
+    if (!audited) {
+      const failed = await auditRequest(context);
+      if (failed !== undefined) return failed;
+    }
+    return (await auditResponse(context)) ?? response;
+  };
+}
+
+async function findToken(context: Context): Promise<Response | undefined> {
+  const { request, vault } = context;
+  if (request.token === '') return undefined;
+  context.token = await vault.tokens.lookup(request.token);
+  return undefined;
+}
+
+function route(context: Context): undefined {
+  const { request, vault, token } = context;
+  const mounted = vault.mounts.router.find(request.path);
+  if (mounted === undefined) return undefined;
+  const relative = request.path.slice(mounted.prefix.length);
+  context.mounted = mounted;
+  context.row = mounted.backend.paths.find(relative);
+  context.logical = { ...toLogical(request, mounted.prefix, relative), token, leaseTtl: mounted.leaseTtl };
+  return undefined;
+}
+
+async function authorize(context: Context): Promise<Response | undefined> {
+  const { request, vault, token, row, logical } = context;
+  if (row?.path.access === 'unauthenticated') return undefined;
+  if (token === undefined) return permissionDenied;
+  let operation: Operation = request.operation;
+  if (operation === 'update' && row?.path.checksExistence === true && logical !== undefined && !(await row.path.exists(logical, row.values))) {
+    operation = 'create';
+    context.logical = { ...logical, operation };
+  }
+  if (token.policies.includes('root')) return undefined;
+  const acl = await vault.policies.acl(token.policies);
+  const decision = acl.allow({ operation, path: request.path, data: request.body });
+  if (!decision.allowed || (row?.path.access === 'sudo' && !decision.sudo)) return aclDenied;
+  return undefined;
+}
+
+async function countUse({ vault, token, row }: Context): Promise<Response | undefined> {
+  if (token === undefined || row?.path.access === 'unauthenticated') return undefined;
+  return (await vault.tokens.use(token)) ? undefined : permissionDenied;
+}
+
+function handle({ request, mounted, row, logical }: Context): Promise<Response> | Response {
+  if (mounted === undefined || logical === undefined) {
+    return { kind: 'refusal', status: 404, errors: [`no handler for route "${request.path}". route entry not found.`] };
+  }
+  if (row === undefined) return unsupportedPath;
+  if (row.path.operations[request.operation] === undefined) return unsupportedOperation;
+  return row.path.handle(logical, row.values);
+}
+
+function toLogical(request: CoreRequest, mountPoint: string, path: string): LogicalRequest {
+  return {
+    id: request.id,
+    operation: request.operation,
+    path,
+    mountPoint,
+    body: request.body,
+    query: request.query,
+    token: undefined,
+    tokenText: request.token,
+    leaseTtl: { default: 0, max: 0 },
+    remoteAddress: request.remoteAddress,
+    clientName: request.clientName,
+    signal: request.signal,
+  };
+}
+

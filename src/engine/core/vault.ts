@@ -1,0 +1,107 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Barrier } from '../barrier/barrier.ts';
+import { getJson, jsonPut, view } from '../logical/storage.ts';
+import { TokenStore } from '../token/token.ts';
+import { type BackendFactories, MountTable } from './mounts.ts';
+import { PolicyStore } from './policies.ts';
+
+/** What an open vault consists of. It exists from the last step after unseal until seal. */
+export interface Vault {
+  readonly barrier: Barrier;
+  readonly cluster: ClusterInfo;
+  readonly tokens: TokenStore;
+  readonly policies: PolicyStore;
+  readonly mounts: MountTable;
+  readonly audit: Audit;
+  /** Begins to remove what has expired. */
+  startBackgroundWork(): void;
+  /** Ends background work, closes devices and forgets the keys. */
+  seal(): Promise<void>;
+}
+
+export interface ClusterInfo {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface VaultOptions {
+  readonly barrier: Barrier;
+  readonly clusterId: string;
+  readonly factories: BackendFactories;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly defaultLeaseTtl: number;
+  readonly maxLeaseTtl: number;
+  /** Opens the configured audit devices; their salt is kept behind the barrier. */
+  readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
+}
+
+const SWEEP_INTERVAL_MS = 1000;
+
+/** The steps after unseal, in their order. Each only needs the ones before it. */
+export async function openVault(options: VaultOptions): Promise<Vault> {
+  const { barrier, clock, random, log } = options;
+  const cluster = await clusterInfo(options);
+  const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock);
+  const cubbyholes: { clear: (tokenHash: string) => Promise<void> } = { clear: () => Promise.resolve() };
+  const tokens = await TokenStore.open({
+    storage: view(barrier, 'sys/token/'),
+    clock,
+    random,
+    onRevoke: (hash) => cubbyholes.clear(hash),
+  });
+  const mounts = await MountTable.open({ ...options, storage: barrier, tokens, policies });
+  cubbyholes.clear = (hash) => mounts.clearCubbyhole(hash);
+  const audit = await options.openAudit(await auditSalt(options));
+
+  const stop = new AbortController();
+  let sweeping = Promise.resolve();
+  return {
+    barrier,
+    cluster,
+    tokens,
+    policies,
+    mounts,
+    audit,
+    startBackgroundWork: () => {
+      sweeping = sweep(tokens, clock, log, stop.signal);
+    },
+    seal: async () => {
+      stop.abort();
+      await sweeping;
+      barrier.seal();
+      await audit.close();
+    },
+  };
+}
+
+async function clusterInfo({ barrier, clusterId }: VaultOptions): Promise<ClusterInfo> {
+  const stored = await getJson<ClusterInfo>(barrier, 'core/cluster/local/info');
+  if (stored !== undefined) return stored;
+  const info = { id: clusterId, name: `vault-cluster-${clusterId.slice(0, 8)}` };
+  await barrier.write([jsonPut('core/cluster/local/info', info)]);
+  return info;
+}
+
+async function auditSalt({ barrier, random }: VaultOptions): Promise<Uint8Array> {
+  const stored = await barrier.get('sys/audit/salt');
+  if (stored !== undefined) return stored;
+  const salt = random.bytes(32);
+  await barrier.put('sys/audit/salt', salt);
+  return salt;
+}
+
+async function sweep(tokens: TokenStore, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await clock.sleep(SWEEP_INTERVAL_MS, { signal });
+      await tokens.sweep();
+    } catch (err) {
+      if (!signal.aborted) log.error({ err }, 'expired tokens could not be removed');
+    }
+  }
+}

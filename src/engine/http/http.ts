@@ -1,0 +1,100 @@
+import { createServer as createHttp, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
+import express from 'express';
+import { SealedVaultError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import type { CoreRequest } from '../core/pipeline.ts';
+import type { Response } from '../logical/response.ts';
+import { isParseRefusal, parseRequest } from './parse.ts';
+import { render } from './render.ts';
+
+/**
+ * The HTTP edge. `/v1/*` goes from node:http straight to the pipeline; every other path belongs to Express.
+ *
+ * I1  A request that cannot be parsed has a documented status and touches nothing.
+ * I2  A defect is a 500 without its text; the log has the id, the code and the cause.
+ * I3  Bodies, tokens and queries are never logged.
+ */
+export interface EdgeOptions {
+  readonly handle: (request: CoreRequest) => Promise<Response>;
+  readonly log: Logger;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly maxRequestSize: number;
+}
+
+/** Certificates as PEM texts. */
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer | undefined;
+  readonly requireClientCert: boolean;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** A server that is not listening yet. */
+export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): Server | HttpsServer {
+  const pages = otherPages();
+  const listener: RequestListener = (message, out) => {
+    if (message.url?.startsWith('/v1/') === true) void serve(message, out, options);
+    else pages(message, out);
+  };
+  // Slow peers must not hold connections for ever; the limits are Vault's defaults.
+  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 300_000 };
+  const server =
+    tls === undefined
+      ? createHttp(limits, listener)
+      : createHttps(
+          {
+            ...limits,
+            cert: tls.cert,
+            key: tls.key,
+            minVersion: tls.minVersion,
+            ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true }),
+            rejectUnauthorized: tls.requireClientCert,
+          },
+          listener,
+        );
+  return server;
+}
+
+async function serve(message: IncomingMessage, out: ServerResponse, options: EdgeOptions): Promise<void> {
+  const requestId = options.random.uuid();
+  const head = message.method === 'HEAD';
+  const gone = new AbortController();
+  out.once('close', () => {
+    if (!out.writableFinished) gone.abort();
+  });
+  try {
+    const request = await parseRequest(message, { maxRequestSize: options.maxRequestSize, requestId, signal: gone.signal });
+    if (isParseRefusal(request)) {
+      // What is left of the body is not read.
+      if (!message.complete) out.setHeader('Connection', 'close');
+      render({ kind: 'refusal', status: request.status, errors: [request.message] }, requestId, out, head);
+      return;
+    }
+    render(await options.handle(request), requestId, out, head);
+  } catch (err) {
+    if (gone.signal.aborted) {
+      options.log.debug({ requestId }, 'the client went away');
+      return;
+    }
+    options.log.error({ err, requestId }, 'a request failed');
+    if (!out.headersSent) render({ kind: 'refusal', status: 500, errors: [publicMessage(err)] }, requestId, out, head);
+    else out.destroy();
+  }
+}
+
+// Our own messages are constant sentences; anything else may say too much.
+function publicMessage(error: unknown): string {
+  return error instanceof SealedVaultError ? error.message : 'internal error';
+}
+
+function otherPages(): RequestListener {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use((_request, response) => {
+    response.status(404).json({ errors: [] });
+  });
+  return app as unknown as RequestListener;
+}

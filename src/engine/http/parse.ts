@@ -1,0 +1,141 @@
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts';
+import type { CoreRequest } from '../core/pipeline.ts';
+
+/** Why a request is refused before anything looks at its content. */
+export interface ParseRefusal {
+  readonly status: number;
+  readonly message: string;
+}
+
+// A class, because a body may have members of any name.
+class BodyRefusal implements ParseRefusal {
+  readonly status: number;
+  readonly message: string;
+  constructor(status: number, message: string) {
+    this.status = status;
+    this.message = message;
+  }
+}
+
+export interface ParseOptions {
+  readonly maxRequestSize: number;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+const OPERATIONS: Readonly<Record<string, CoreRequest['operation']>> = {
+  GET: 'read',
+  HEAD: 'read',
+  LIST: 'list',
+  PUT: 'update',
+  POST: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+const MAX_PATH = 1500;
+const none: JsonObject = {};
+
+/** Reads method, path, query, token and body; nothing of it is believed. */
+export async function parseRequest(message: IncomingMessage, options: ParseOptions): Promise<CoreRequest | ParseRefusal> {
+  const url = message.url ?? '';
+  const mark = url.indexOf('?');
+  const path = decodePath(mark === -1 ? url.slice(4) : url.slice(4, mark));
+  if (typeof path !== 'string') return path;
+  const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
+  let operation = OPERATIONS[message.method ?? ''];
+  if (operation === undefined) return { status: 405, message: 'unsupported method' };
+  if (operation === 'read' && query !== undefined && /^(?:1|t|true)$/i.test(query.get('list') ?? '')) operation = 'list';
+
+  const { headers } = message;
+  const namespace = headers['x-vault-namespace'];
+  if (namespace !== undefined && namespace !== '' && namespace !== 'root' && namespace !== '/') {
+    return { status: 400, message: 'namespaces are not supported: leave out X-Vault-Namespace' };
+  }
+  const wrap = headers['x-vault-wrap-ttl'];
+  if (wrap !== undefined && wrap !== '' && !/^0[smh]?$/.test(String(wrap))) {
+    return { status: 400, message: 'response wrapping is not supported: leave out X-Vault-Wrap-TTL' };
+  }
+  if (operation === 'patch' && !isMergePatch(headers['content-type'])) {
+    return { status: 415, message: `PATCH requires Content-Type of application/merge-patch+json, provided ${mediaType(headers['content-type'])}` };
+  }
+
+  const body = operation === 'update' || operation === 'patch' ? await readBody(message, options.maxRequestSize) : none;
+  if (body instanceof BodyRefusal) return body;
+  const { socket } = message;
+  return {
+    id: options.requestId,
+    path: operation === 'list' && !path.endsWith('/') && path !== '' ? `${path}/` : path,
+    operation,
+    body,
+    query,
+    token: tokenOf(headers['x-vault-token'], headers.authorization),
+    remoteAddress: socket.remoteAddress ?? '',
+    remotePort: socket.remotePort ?? 0,
+    clientName: clientName(socket),
+    signal: options.signal,
+  };
+}
+
+export function isParseRefusal(value: CoreRequest | ParseRefusal): value is ParseRefusal {
+  return 'status' in value;
+}
+
+function decodePath(raw: string): string | ParseRefusal {
+  let path = raw;
+  if (raw.includes('%')) {
+    try {
+      path = decodeURIComponent(raw);
+    } catch {
+      return { status: 400, message: 'the path is not valid percent-encoded UTF-8' };
+    }
+  }
+  if (path.length > MAX_PATH || Buffer.byteLength(path) > MAX_PATH) return { status: 400, message: `the path is longer than ${MAX_PATH} bytes` };
+  if (path.includes('..') && path.split('/').includes('..')) return { status: 400, message: 'the path must not contain ".."' };
+  if (/\p{Cc}/u.test(path)) return { status: 400, message: 'the path must not contain control characters' };
+  return path;
+}
+
+async function readBody(message: IncomingMessage, limit: number): Promise<JsonObject | BodyRefusal> {
+  const refuse = (status: number, text: string): BodyRefusal => new BodyRefusal(status, text);
+  if (limit > 0 && Number(message.headers['content-length'] ?? 0) > limit) return refuse(413, 'request body too large');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (limit > 0 && size > limit) return refuse(413, 'request body too large');
+    chunks.push(chunk);
+  }
+  if (size === 0) return none;
+  const [first] = chunks;
+  const text = (chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)).toString('utf8');
+  if (text.trim() === '') return none;
+  try {
+    const value = parseJson(text);
+    if (value === null) return none;
+    return isJsonObject(value) ? value : refuse(400, 'failed to decode JSON input: the body must be a JSON object');
+  } catch {
+    // The parser's message quotes the body.
+    return refuse(400, 'failed to decode JSON input: the body is not valid JSON');
+  }
+}
+
+function tokenOf(header: string | string[] | undefined, authorization: string | undefined): string {
+  if (typeof header === 'string' && header !== '') return header;
+  return authorization?.startsWith('Bearer ') === true ? authorization.slice(7).trim() : '';
+}
+
+function clientName(socket: IncomingMessage['socket']): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function isMergePatch(contentType: string | undefined): boolean {
+  return mediaType(contentType) === 'application/merge-patch+json';
+}
+
+function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+}

@@ -1,0 +1,75 @@
+import type { JsonObject } from '../../lib/json.ts';
+import { type Path, path } from '../logical/logical.ts';
+import type { TokenEntry } from '../logical/request.ts';
+import { data, permissionDenied } from '../logical/response.ts';
+import type { MountEntry } from '../mount/mount.ts';
+import type { SysPort } from './port.ts';
+import { renderMount } from './render-mount.ts';
+
+/** internal/ui/mounts: what a client may know of mounts, by its token or without one. */
+export function internalUiPaths(port: SysPort): Path[] {
+  return [
+    path({
+      pattern: 'internal/ui/mounts',
+      synopsis:
+        'Information about mounts returned according to their tuned visibility. Internal API; its location, inputs, and outputs may change.',
+      access: 'unauthenticated',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'Lists all enabled and visible auth and secrets mounts.',
+          handler: async (request) => {
+            const show = async (table: 'mounts' | 'auth'): Promise<JsonObject> => {
+              const shown: JsonObject = {};
+              for (const entry of port.mounts.entries(table)) {
+                if (await hasAccess(port, request.token, prefix(entry)))
+                  shown[entry.path] = renderMount(entry);
+                else if (entry.config.listingVisibility === 'unauth') {
+                  shown[entry.path] = {
+                    description: entry.description,
+                    options: entry.options === null ? null : { ...entry.options },
+                    type: entry.type,
+                  };
+                }
+              }
+              return shown;
+            };
+            return data({ auth: await show('auth'), secret: await show('mounts') });
+          },
+        },
+      },
+    }),
+    path({
+      pattern: 'internal/ui/mounts/*path',
+      synopsis: 'Return information about the given mount.',
+      access: 'unauthenticated',
+      fields: { path: { type: 'string', description: 'The path of the mount.', required: true } },
+      operations: {
+        read: {
+          summary: 'Return information about the given mount.',
+          handler: async (request, values) => {
+            const mounted = port.mounts.find(values.path);
+            if (mounted === undefined || !(await hasAccess(port, request.token, mounted.prefix)))
+              return permissionDenied;
+            return data({ ...renderMount(mounted.entry), path: mounted.prefix });
+          },
+        },
+      },
+    }),
+  ];
+}
+
+function prefix(entry: MountEntry): string {
+  return entry.table === 'auth' ? `auth/${entry.path}` : entry.path;
+}
+
+async function hasAccess(
+  port: SysPort,
+  token: TokenEntry | undefined,
+  mountPrefix: string,
+): Promise<boolean> {
+  if (token === undefined) return false;
+  if (token.policies.includes('root')) return true;
+  const acl = await port.policies.acl(token.policies);
+  return acl.hasAccessBelow(mountPrefix);
+}

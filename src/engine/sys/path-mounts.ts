@@ -1,0 +1,240 @@
+import { parseDuration } from '../../lib/duration.ts';
+import { type Json, type JsonObject, member } from '../../lib/json.ts';
+import { type Path, path } from '../logical/logical.ts';
+import { badRequest, empty, type Response } from '../logical/response.ts';
+import type { MountConfig, MountEntry } from '../mount/mount.ts';
+import type { SysPort } from './port.ts';
+import { renderMount, renderTune } from './render-mount.ts';
+
+type Table = 'mounts' | 'auth';
+
+const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
+
+const tuneFields = {
+  path: { type: 'string', description: 'The path of the mount.', required: true },
+  default_lease_ttl: { type: 'string', description: 'The default lease TTL for this mount.' },
+  max_lease_ttl: { type: 'string', description: 'The max lease TTL for this mount.' },
+  description: { type: 'string', description: 'User-friendly description.' },
+  listing_visibility: {
+    type: 'string',
+    description: 'Whether the mount is shown to callers without a token: hidden or unauth.',
+  },
+  token_type: { type: 'string', description: 'The type of token to issue.' },
+  options: { type: 'stringMap', description: 'The options to pass into the backend.' },
+  passthrough_request_headers: {
+    type: 'commaList',
+    description: 'Headers to pass from requests to the plugin.',
+  },
+  allowed_response_headers: { type: 'commaList', description: 'Headers a plugin may set.' },
+  audit_non_hmac_request_keys: {
+    type: 'commaList',
+    description: 'Keys that audit devices do not HMAC in requests.',
+  },
+  audit_non_hmac_response_keys: {
+    type: 'commaList',
+    description: 'Keys that audit devices do not HMAC in responses.',
+  },
+} as const;
+
+/** sys/mounts or sys/auth: list, mount, unmount, read, tune. */
+export function mountPaths(port: SysPort, table: Table): Path[] {
+  const access = table === 'auth' ? ({ access: 'sudo' } as const) : {};
+  const find = (name: string): MountEntry | undefined =>
+    port.mounts.entries(table).find((entry) => entry.path === slash(name));
+  const missing = (name: string): Response =>
+    badRequest(
+      table === 'auth' ? `no auth engine at ${slash(name)}` : `no secret engine mount at ${slash(name)}`,
+    );
+
+  return [
+    path({
+      pattern: table,
+      synopsis:
+        table === 'auth'
+          ? 'List the currently enabled credential backends.'
+          : 'List the currently mounted backends.',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'List all mounts.',
+          handler: () => {
+            const data: JsonObject = {};
+            for (const entry of port.mounts.entries(table)) data[entry.path] = renderMount(entry);
+            return { kind: 'data', data, atTop: true };
+          },
+        },
+      },
+    }),
+    // Mount paths may have several segments, so the last one tells tuning from mounting.
+    path({
+      pattern: `${table}/*path`,
+      synopsis:
+        table === 'auth'
+          ? 'Enable a new credential backend with a name.'
+          : 'Mount a new backend at a new path.',
+      ...access,
+      fields: {
+        ...tuneFields,
+        type: { type: 'string', description: 'The type of the backend.' },
+        config: { type: 'object', description: 'Configuration for this mount.' },
+        local: { type: 'bool', description: 'Mark the mount as local.', default: false },
+        seal_wrap: {
+          type: 'bool',
+          description: 'Whether to turn on seal wrapping for the mount.',
+          default: false,
+        },
+        external_entropy_access: {
+          type: 'bool',
+          description: "Whether to give the mount access to the seal's entropy.",
+          default: false,
+        },
+        plugin_name: { type: 'string', description: 'Name of the plugin to mount.' },
+        plugin_version: { type: 'string', description: 'The semantic version of the plugin to use.' },
+      },
+      operations: {
+        read: {
+          summary: 'Read the configuration of the mount.',
+          handler: (_request, values) => {
+            const tuned = tuneTarget(values.path);
+            if (tuned !== undefined) return read(port, find(tuned), missing(tuned));
+            const entry = find(values.path);
+            return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
+          },
+        },
+        update: {
+          summary: 'Mount a backend.',
+          handler: async (_request, values) => {
+            const tuned = tuneTarget(values.path);
+            if (tuned !== undefined) return tune(port, table, tuned, values, missing(tuned));
+            const config = readConfig(values.config ?? {});
+            if (typeof config === 'string') return badRequest(config);
+            const type =
+              values.type === undefined || values.type === 'plugin'
+                ? (values.plugin_name ?? '')
+                : values.type;
+            if (type === '') return badRequest('backend type must be specified as a string');
+            if (!isMountPath(values.path))
+              return badRequest('path must be given, without empty segments, ".." or control characters');
+            const outcome = await port.mounts.mount({
+              table,
+              path: slash(values.path),
+              type,
+              description: values.description ?? '',
+              local: values.local,
+              sealWrap: values.seal_wrap,
+              options: values.options ?? null,
+              config: {
+                ...(table === 'auth' ? { tokenType: 'default-service' } : {}),
+                ...emptyConfig,
+                ...config,
+              },
+            });
+            return 'refused' in outcome ? badRequest(outcome.refused) : empty;
+          },
+        },
+        delete: {
+          summary: 'Unmount the backend and delete its data.',
+          handler: async (_request, values) => {
+            const refused = await port.mounts.unmount(table, slash(values.path));
+            return refused === undefined ? empty : badRequest(refused.refused);
+          },
+        },
+      },
+    }),
+  ];
+}
+
+type TuneValues = {
+  readonly [K in keyof typeof tuneFields]?: (typeof tuneFields)[K]['type'] extends 'string'
+    ? string | undefined
+    : (typeof tuneFields)[K]['type'] extends 'stringMap'
+      ? Record<string, string> | undefined
+      : string[] | undefined;
+};
+
+function read(port: SysPort, entry: MountEntry | undefined, otherwise: Response): Response {
+  return entry === undefined ? otherwise : { kind: 'data', data: renderTune(port, entry), atTop: true };
+}
+
+async function tune(
+  port: SysPort,
+  table: Table,
+  name: string,
+  values: TuneValues,
+  otherwise: Response,
+): Promise<Response> {
+  const settings: JsonObject = {};
+  for (const [key, value] of Object.entries(values))
+    if (value !== undefined && key !== 'path') settings[key] = value as Json;
+  const config = readConfig(settings);
+  if (typeof config === 'string') return badRequest(config);
+  const entry = await port.mounts.tune(table, slash(name), (before) => ({
+    ...before,
+    description: values.description ?? before.description,
+    options: values.options === undefined ? before.options : { ...before.options, ...values.options },
+    config: { ...before.config, ...config },
+  }));
+  return entry === undefined ? otherwise : empty;
+}
+
+type Settings = { -readonly [K in keyof MountConfig]?: MountConfig[K] };
+
+// Only what was given; text that is no setting is a refusal.
+function readConfig(given: JsonObject): Settings | string {
+  const config: Settings = {};
+  for (const [name, target] of [
+    ['default_lease_ttl', 'defaultLeaseTtl'],
+    ['max_lease_ttl', 'maxLeaseTtl'],
+  ] as const) {
+    const value = member(given, name);
+    if (value === undefined || value === null || value === '') continue;
+    const seconds = value === 'system' ? 0 : parseDuration(value);
+    if (seconds === undefined || seconds < 0)
+      return `unable to parse ${name.replaceAll('_', ' ').replace('ttl', 'TTL')}: invalid duration`;
+    config[target] = Math.trunc(seconds);
+  }
+  if (
+    config.defaultLeaseTtl !== undefined &&
+    config.maxLeaseTtl !== undefined &&
+    config.maxLeaseTtl > 0 &&
+    config.defaultLeaseTtl > config.maxLeaseTtl
+  ) {
+    return `backend default lease TTL of ${config.defaultLeaseTtl} seconds greater than max lease TTL of ${config.maxLeaseTtl} seconds`;
+  }
+  const visibility = member(given, 'listing_visibility');
+  if (typeof visibility === 'string') {
+    if (!['', 'hidden', 'unauth'].includes(visibility)) return `invalid listing_visibility`;
+    config.listingVisibility = visibility;
+  }
+  const force = member(given, 'force_no_cache');
+  if (typeof force === 'boolean') config.forceNoCache = force;
+  const tokenType = member(given, 'token_type');
+  if (typeof tokenType === 'string' && tokenType !== '') config.tokenType = tokenType;
+  for (const [name, target] of [
+    ['passthrough_request_headers', 'passthroughRequestHeaders'],
+    ['allowed_response_headers', 'allowedResponseHeaders'],
+    ['audit_non_hmac_request_keys', 'auditNonHmacRequestKeys'],
+    ['audit_non_hmac_response_keys', 'auditNonHmacResponseKeys'],
+  ] as const) {
+    const value = member(given, name);
+    if (Array.isArray(value)) config[target] = value.filter((item) => typeof item === 'string');
+  }
+  return config;
+}
+
+function slash(name: string): string {
+  return name.endsWith('/') ? name : `${name}/`;
+}
+
+function tuneTarget(name: string): string | undefined {
+  return name.endsWith('/tune') ? name.slice(0, -'/tune'.length) : undefined;
+}
+
+function isMountPath(name: string): boolean {
+  const trimmed = name.replace(/\/$/, '');
+  return (
+    trimmed !== '' &&
+    !/\p{Cc}/u.test(trimmed) &&
+    trimmed.split('/').every((segment) => segment !== '' && segment !== '..' && segment !== '.')
+  );
+}

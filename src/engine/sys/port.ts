@@ -1,0 +1,107 @@
+import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
+import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
+import type { Acl } from '../policy/policy.ts';
+
+/** What the system backend needs of an open vault; core implements it. */
+export interface SysPort {
+  readonly mounts: {
+    entries(table: 'mounts' | 'auth'): MountEntry[];
+    leaseTtl(config: MountConfig): LeaseTtl;
+    mount(
+      request: Pick<
+        MountEntry,
+        'table' | 'path' | 'type' | 'description' | 'local' | 'sealWrap' | 'options' | 'config'
+      >,
+    ): Promise<MountEntry | { readonly refused: string }>;
+    unmount(table: 'mounts' | 'auth', path: string): Promise<{ readonly refused: string } | undefined>;
+    tune(
+      table: 'mounts' | 'auth',
+      path: string,
+      edit: (entry: MountEntry) => MountEntry,
+    ): Promise<MountEntry | undefined>;
+    find(path: string): Mounted | undefined;
+  };
+  readonly policies: {
+    get(
+      name: string,
+    ): Promise<{ readonly raw: string; readonly version: number; readonly modified: string } | undefined>;
+    put(name: string, raw: string): Promise<void>;
+    delete(name: string): Promise<void>;
+    names(): Promise<string[]>;
+    acl(names: readonly string[]): Promise<Acl>;
+  };
+  readonly tokens: {
+    lookup(text: string): Promise<TokenEntry | undefined>;
+    byAccessor(accessor: string): Promise<TokenEntry | undefined>;
+  };
+  keyStatus(): { readonly term: number; readonly installTime: string; readonly encryptions: number };
+  /** Replaces the barrier's data key. */
+  rotate(): Promise<void>;
+  seal(): Promise<void>;
+}
+
+/** What the endpoints need that answer in every state; core implements it. */
+export interface RawPort {
+  isInitialized(): Promise<boolean>;
+  initialize(request: InitRequest): Promise<InitOutcome>;
+  sealStatus(): Promise<SealStatus>;
+  /** Takes one recovery (or unseal) share; secret text of hex or base64. */
+  unseal(request: {
+    readonly key: string;
+    readonly reset: boolean;
+    readonly migrate: boolean;
+  }): Promise<SealStatus | { readonly refused: string }>;
+  health(): Promise<Health>;
+  leader(): { readonly isSelf: boolean; readonly activeTime: string; readonly address: string } | undefined;
+}
+
+export interface InitRequest {
+  readonly secretShares: number | undefined;
+  readonly secretThreshold: number | undefined;
+  readonly pgpKeys: readonly string[] | undefined;
+  readonly storedShares: number | undefined;
+  readonly recoveryShares: number | undefined;
+  readonly recoveryThreshold: number | undefined;
+  readonly recoveryPgpKeys: readonly string[] | undefined;
+  readonly rootTokenPgpKey: string | undefined;
+  readonly omitRootToken: boolean;
+  /** Makes the call repeatable: the same id and request get the same answer. */
+  readonly ceremonyId: string | undefined;
+  readonly clientName: LogicalRequest['clientName'];
+  readonly signal: AbortSignal;
+}
+
+export type InitOutcome =
+  | { readonly refused: string; readonly status: number }
+  | {
+      /** Hex of a share, or of the PGP message that holds it. */
+      readonly recoveryKeys: readonly Uint8Array[];
+      readonly rootToken: string;
+      readonly warnings: readonly string[];
+    };
+
+export interface SealStatus {
+  readonly type: string;
+  readonly initialized: boolean;
+  readonly sealed: boolean;
+  readonly t: number;
+  readonly n: number;
+  readonly progress: number;
+  readonly nonce: string;
+  readonly version: string;
+  readonly buildDate: string;
+  readonly storageType: string;
+  readonly clusterName?: string;
+  readonly clusterId?: string;
+  /** What is wrong with the seal and what to do; never a secret. */
+  readonly warnings: readonly string[];
+}
+
+export interface Health {
+  readonly initialized: boolean;
+  readonly sealed: boolean;
+  readonly version: string;
+  readonly serverTimeUtc: number;
+  readonly clusterName?: string;
+  readonly clusterId?: string;
+}
