@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 # Fetches the dependencies, compiles the native ones and the sources. Nothing of this stage but its results is kept.
 FROM debian:trixie-slim AS build
 # A file of certificate authorities to trust while fetching, for networks with an authority of their own.
@@ -9,8 +7,10 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates nodejs npm libnode-dev python3 make g++ \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
+# The native modules use Node-API, so the headers of Debian's Node give modules that Node 24 loads;
+# but Debian's node-gyp would link them to its shared library of Node, which the result does not have.
+RUN sed -i "/'-lnode'/d" /usr/share/nodejs/node-gyp/addon.gypi
 COPY package.json package-lock.json ./
-# The native modules use Node-API, so headers of any Node version give a module that Node 24 loads.
 # Types, sources, maps and build leftovers are not needed to run.
 RUN npm_config_nodedir=/usr npm ci --no-audit --no-fund \
  && mkdir -p /runtime/app /runtime/bin \
@@ -21,7 +21,7 @@ RUN npm_config_nodedir=/usr npm ci --no-audit --no-fund \
  && rm -rf package-lock.json node_modules/.package-lock.json node_modules/.cache node_modules/@types \
  && find node_modules -type d \( -name obj.target -o -name .deps -o -name docs -o -name test -o -name tests \) -prune -exec rm -rf {} + \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.md' -o -name '*.mk' \) -delete \
- && rm -rf node_modules/node-gyp* node_modules/lmdb/dependencies node_modules/@lmdb/*-musl
+ && rm -rf node_modules/lmdb/dependencies node_modules/@lmdb/*-musl
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && cp -a dist /runtime/app/dist && chmod 0755 /runtime/app/dist/main.js
@@ -37,6 +37,8 @@ COPY --from=build /runtime/app /app
 RUN ln -s /app/dist/main.js /usr/local/bin/sealedvault
 ENV NODE_ENV=production
 WORKDIR /app
+# Fails here rather than in a cluster when a native module does not load.
+RUN node --eval "require('pkcs11js'); require('lmdb')"
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001
 # A signal must not open a debugger in a process that holds keys.

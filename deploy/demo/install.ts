@@ -51,7 +51,8 @@ export async function installOperator(
     namespaces.operator,
     '--kubeconfig',
     kubeconfig,
-    ...values.flatMap((value) => ['--set', value]),
+    // A tag of digits alone is a string, too.
+    ...values.flatMap((value) => ['--set-string', value]),
   ]);
   await kubectl.run([
     '--namespace',
