@@ -1,0 +1,187 @@
+import type { JsonObject } from '../../lib/json.ts';
+import { type Grant, mergeGrants, parametersAllowed, wrappingAllowed } from './grant.ts';
+import { compareSpecificity, compilePattern, matches, mayMatchBelow, type Pattern } from './match.ts';
+import type { Capability, PathRule, Policy } from './rule.ts';
+
+export type AclOperation =
+  | 'create'
+  | 'read'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'list'
+  | 'recover'
+  | 'help'
+  | 'renew'
+  | 'revoke'
+  | 'rollback';
+
+export interface AclRequest {
+  readonly operation: AclOperation;
+  /** Below /v1/, with the mount. */
+  readonly path: string;
+  readonly data?: JsonObject;
+  /** Seconds, when the response is to be wrapped. */
+  readonly wrapTtl?: number;
+}
+
+export interface AclVerdict {
+  readonly allowed: boolean;
+  /** The rule that decides grants sudo. */
+  readonly sudo: boolean;
+  /** Why it is not allowed: for logs, not for clients. */
+  readonly reason?: 'no rule' | 'capability' | 'parameters' | 'wrapping';
+}
+
+/** Compiled rules of a set of policies. */
+export interface Acl {
+  allow(request: AclRequest): AclVerdict;
+  /** Sorted; `["root"]` for root, `["deny"]` for nothing. */
+  capabilities(path: string): string[];
+  /** Whether anything at all is granted below a mount's path, which ends in a slash. */
+  hasAccessBelow(prefix: string): boolean;
+}
+
+interface CompiledRule {
+  readonly pattern: Pattern;
+  readonly grant: Grant;
+}
+
+/**
+ * @param policies in any order; the policy named `root` grants everything
+ * @param template resolves `{{…}}` in a rule's path; undefined drops the rule, as does its absence
+ */
+export function compileAcl(
+  policies: readonly Policy[],
+  template?: (path: string) => string | undefined,
+): Acl {
+  if (policies.some(({ name }) => name === 'root')) return rootAcl;
+  const byPath = new Map<string, Grant>();
+  for (const rule of policies.flatMap(({ rules }) => rules)) {
+    const path = rule.path.includes('{{') ? template?.(rule.path) : rule.path;
+    if (path === undefined) continue;
+    const before = byPath.get(path);
+    byPath.set(path, before === undefined ? grantOf(rule) : mergeGrants(before, grantOf(rule)));
+  }
+  return new CompiledAcl([...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant })));
+}
+
+function grantOf({ path: _path, ...grant }: PathRule): Grant {
+  return grant;
+}
+
+const rootAcl: Acl = {
+  allow: () => ({ allowed: true, sudo: true }),
+  capabilities: () => ['root'],
+  hasAccessBelow: () => true,
+};
+
+const NEEDED: Readonly<Record<Exclude<AclOperation, 'help'>, Capability>> = {
+  create: 'create',
+  read: 'read',
+  update: 'update',
+  patch: 'patch',
+  delete: 'delete',
+  list: 'list',
+  recover: 'recover',
+  renew: 'update',
+  revoke: 'update',
+  rollback: 'update',
+};
+
+const WITH_PARAMETERS: readonly AclOperation[] = ['create', 'read', 'update', 'patch', 'recover'];
+const NO_DATA: JsonObject = {};
+
+class CompiledAcl implements Acl {
+  readonly #exact = new Map<string, CompiledRule>();
+  readonly #prefixes = new Map<string, CompiledRule>();
+  /** Of the prefixes, longest first. */
+  readonly #prefixLengths: readonly number[];
+  readonly #segments: readonly CompiledRule[];
+
+  constructor(rules: readonly CompiledRule[]) {
+    for (const rule of rules) {
+      if (rule.pattern.kind === 'exact') this.#exact.set(rule.pattern.stem, rule);
+      if (rule.pattern.kind === 'prefix') this.#prefixes.set(rule.pattern.stem, rule);
+    }
+    this.#prefixLengths = [...new Set([...this.#prefixes.keys()].map((stem) => stem.length))].sort(
+      (a, b) => b - a,
+    );
+    this.#segments = rules.filter(({ pattern }) => pattern.kind === 'segments');
+  }
+
+  allow({ operation, path, data = NO_DATA, wrapTtl }: AclRequest): AclVerdict {
+    if (operation === 'help') return { allowed: true, sudo: false };
+    const grant = this.#deciding(path, operation === 'list');
+    if (grant === undefined) return { allowed: false, sudo: false, reason: 'no rule' };
+    const sudo = grant.capabilities.has('sudo');
+    const refuse = (reason: AclVerdict['reason'] & string): AclVerdict => ({ allowed: false, sudo, reason });
+    if (!grant.capabilities.has(NEEDED[operation])) return refuse('capability');
+    if (!wrappingAllowed(grant, wrapTtl)) return refuse('wrapping');
+    if (WITH_PARAMETERS.includes(operation) && !parametersAllowed(grant, data)) return refuse('parameters');
+    return { allowed: true, sudo };
+  }
+
+  capabilities(path: string): string[] {
+    const granted = this.#deciding(path, true)?.capabilities;
+    return granted === undefined || granted.size === 0 ? ['deny'] : [...granted].sort();
+  }
+
+  hasAccessBelow(prefix: string): boolean {
+    const grants = ({ grant }: CompiledRule): boolean =>
+      grant.capabilities.size > 0 && !grant.capabilities.has('deny');
+    const covering = this.#longestPrefix(prefix);
+    if (covering !== undefined && grants(covering)) return true;
+    for (const rules of [this.#exact, this.#prefixes]) {
+      for (const [stem, rule] of rules) if (stem.startsWith(prefix) && grants(rule)) return true;
+    }
+    const segments = prefix.split('/');
+    return this.#segments.some((rule) => grants(rule) && mayMatchBelow(rule.pattern, segments));
+  }
+
+  #deciding(requested: string, list: boolean): Grant | undefined {
+    const path = requested.replace(/^\/+/, '');
+    const exact = this.#exact.get(path);
+    if (exact !== undefined) return exact.grant;
+    if (!list || !path.endsWith('/')) return mostSpecific(this.#candidates(path))?.grant;
+    const trimmed = path.slice(0, -1);
+    return (
+      this.#exact.get(trimmed)?.grant ?? decideList([...this.#candidates(trimmed), ...this.#candidates(path)])
+    );
+  }
+
+  #candidates(path: string): CompiledRule[] {
+    const prefix = this.#longestPrefix(path);
+    const found = prefix === undefined ? [] : [prefix];
+    if (this.#segments.length === 0) return found;
+    const segments = path.split('/');
+    for (const rule of this.#segments) if (matches(rule.pattern, segments)) found.push(rule);
+    return found;
+  }
+
+  #longestPrefix(path: string): CompiledRule | undefined {
+    for (const length of this.#prefixLengths) {
+      if (length > path.length) continue;
+      const rule = this.#prefixes.get(path.slice(0, length));
+      if (rule !== undefined) return rule;
+    }
+    return undefined;
+  }
+}
+
+function mostSpecific(rules: readonly CompiledRule[]): CompiledRule | undefined {
+  let best: CompiledRule | undefined;
+  for (const rule of rules) {
+    if (best === undefined || compareSpecificity(best.pattern, rule.pattern) < 0) best = rule;
+  }
+  return best;
+}
+
+// A deny must not be evaded by the other form of the path; else what grants listing counts, else what is closest.
+function decideList(rules: readonly CompiledRule[]): Grant | undefined {
+  const deny = mostSpecific(rules.filter(({ grant }) => grant.capabilities.has('deny')));
+  const list = mostSpecific(rules.filter(({ grant }) => grant.capabilities.has('list')));
+  if (deny !== undefined && (list === undefined || compareSpecificity(list.pattern, deny.pattern) < 0))
+    return deny.grant;
+  return (list ?? mostSpecific(rules))?.grant;
+}
