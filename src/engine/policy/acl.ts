@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../lib/json.ts';
-import { type Grant, mergeGrants, parametersAllowed, wrappingAllowed } from './grant.ts';
+import { type Grant, mergeGrants, NOTHING, parametersAllowed, wrappingAllowed } from './grant.ts';
 import { compareSpecificity, compilePattern, matches, mayMatchBelow, type Pattern } from './match.ts';
-import type { Capability, PathRule, Policy } from './rule.ts';
+import type { Capability, Policy } from './rule.ts';
 
 export type AclOperation =
   | 'create'
@@ -60,14 +60,9 @@ export function compileAcl(
   for (const rule of policies.flatMap(({ rules }) => rules)) {
     const path = rule.path.includes('{{') ? template?.(rule.path) : rule.path;
     if (path === undefined) continue;
-    const before = byPath.get(path);
-    byPath.set(path, before === undefined ? grantOf(rule) : mergeGrants(before, grantOf(rule)));
+    byPath.set(path, mergeGrants(byPath.get(path) ?? NOTHING, rule));
   }
   return new CompiledAcl([...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant })));
-}
-
-function grantOf({ path: _path, ...grant }: PathRule): Grant {
-  return grant;
 }
 
 const rootAcl: Acl = {

@@ -19,7 +19,7 @@ export function mergeGrants(a: Grant, b: Grant): Grant {
   };
 }
 
-const NOTHING: Grant = {
+export const NOTHING: Grant = {
   capabilities: new Set(),
   allowedParameters: new Map(),
   deniedParameters: new Map(),
