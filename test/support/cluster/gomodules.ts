@@ -24,8 +24,7 @@ export interface GoProgram {
  * @throws {CommandFailed} When the modules cannot be fetched or do not compile.
  */
 export async function buildGoProgram(program: GoProgram, target: string, report: Report): Promise<void> {
-  await ensurePrograms(['go'], report);
-  const go = find('go') ?? 'go';
+  const go = await goProgram(report);
   const work = mkdtempSync(join(tmpdir(), 'sealedvault-go-'));
   try {
     const replace = Object.entries(program.replace ?? {}).map(
@@ -51,10 +50,20 @@ export async function buildGoProgram(program: GoProgram, target: string, report:
  * @throws {CommandFailed} When it does not compile.
  */
 export async function buildGoFile(source: string, target: string, report: Report): Promise<void> {
-  await ensurePrograms(['go'], report);
-  await compile(find('go') ?? 'go', { path: source, version: '' }, target, {
+  await compile(await goProgram(report), { path: source, version: '' }, target, {
     env: { CGO_ENABLED: '0', GO111MODULE: 'off' },
   });
+}
+
+/** Go from 1.21 on fetches the toolchain that a module asks for by itself. */
+async function goProgram(report: Report): Promise<string> {
+  await ensurePrograms(['go'], report);
+  const go = find('go') ?? 'go';
+  const version = await run(go, ['version']);
+  const [, minor = '0'] = /go1\.(\d+)/.exec(version) ?? [];
+  if (Number(minor) < 21)
+    throw new Error(`Go 1.21 or newer is needed to build Kubernetes, and ${go} is ${version.trim()}`);
+  return go;
 }
 
 async function compile(
