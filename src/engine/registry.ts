@@ -1,0 +1,38 @@
+import { createTokenAuth } from './auth/token/token.ts';
+import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
+import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
+import { createKvV1 } from './secrets/kv/v1.ts';
+import { createKvV2 } from './secrets/kv/v2.ts';
+
+/** Secrets engines, by the names that clients mount them under. One line each. */
+const secrets: Record<string, BackendFactory> = {
+  cubbyhole: ({ storage }) => createCubbyhole(storage),
+  kv: ({ storage, clock, random, options }) =>
+    options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
+};
+
+/** Auth methods, by the names that clients enable them under. One line each. */
+const auth: Record<string, BackendFactory> = {
+  token: (context) => createTokenAuth(tokenPort(context)),
+};
+
+export const factories: BackendFactories = { secrets, auth, clearCubbyhole };
+
+function tokenPort({ tokens, policies, clock }: BackendContext): Parameters<typeof createTokenAuth>[0] {
+  return {
+    lookup: (text) => tokens.lookup(text),
+    byAccessor: (accessor) => tokens.byAccessor(accessor),
+    accessors: () => tokens.accessors(),
+    create: (request) => tokens.create(request),
+    renew: (entry, ttl) => tokens.renew(entry, ttl),
+    revoke: (hash) => tokens.revoke(hash),
+    revokeOrphan: (hash) => tokens.revokeOrphan(hash),
+    sweep: () => tokens.sweep(),
+    now: () => Math.floor(clock.now() / 1000),
+    hasSudo: async (token, path) => {
+      if (token.policies.includes('root')) return true;
+      const acl = await policies.acl(token.policies);
+      return acl.allow({ operation: 'update', path, data: {} }).sudo;
+    },
+  };
+}

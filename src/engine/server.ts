@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import { openAuditDevices } from './audit-devices.ts';
+import { ConfigInvalid, type EngineConfig, type Environment, type ListenerConfig, type TlsConfig } from './config.ts';
+import { Core } from './core/core.ts';
+import { createPipeline } from './core/pipeline.ts';
+import { createEdge, type TlsMaterial } from './http/http.ts';
+import { createInmem } from './physical/inmem.ts';
+import { createLmdb } from './physical/lmdb.ts';
+import { factories } from './registry.ts';
+import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
+import { parsePkcs11Config } from './seal/pkcs11/config.ts';
+import { buildDate, version } from './version.ts';
+
+/**
+ * The composition root of an engine: storage, seal, core and edge, wired in the order in which they start and
+ * taken down in reverse. It listens before it talks to the HSM.
+ */
+export interface Engine {
+  /** host:port of each listener, with the port that was really bound. */
+  readonly addresses: readonly string[];
+  /** Re-reads certificates and reopens audit files. */
+  reload(): Promise<void>;
+  /** Stops taking requests, lets the running ones end, seals and closes. */
+  stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly config: EngineConfig;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const CERTIFICATE_POLL_MS = 30_000;
+const DRAIN_MS = 10_000;
+
+/** @throws ERR_CONFIG_INVALID, ERR_PHYSICAL, and a system error for an address that cannot be bound */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { config, env, clock, random, log } = options;
+  const pkcs11 = parsePkcs11Config(config.seal.stanza, env);
+  for (const warning of pkcs11.warnings) log.warn({}, warning);
+  const materials = config.listeners.map((listener) => (listener.tls === undefined ? undefined : readMaterial(listener.tls)));
+
+  const physical = config.storage.type === 'lmdb' ? createLmdb({ path: config.storage.path }) : createInmem();
+  const seal = createPkcs11Seal({ config: pkcs11.config, log, clock, random });
+  const core = new Core({
+    physical,
+    seal,
+    factories,
+    openAudit: (salt) => openAuditDevices(config.audit, salt, log),
+    clock,
+    random,
+    log,
+    version,
+    buildDate,
+    apiAddress: config.apiAddress,
+    defaultLeaseTtl: config.defaultLeaseTtl,
+    maxLeaseTtl: config.maxLeaseTtl,
+    requirePgpShares: config.requirePgpShares,
+    initClientName: config.initClientName,
+  });
+  const handle = createPipeline(core);
+  const servers = config.listeners.map((listener, index) =>
+    createEdge({ handle, log, random, maxRequestSize: listener.maxRequestSize }, materials[index]),
+  );
+  const ended = new AbortController();
+  try {
+    const addresses = await Promise.all(servers.map((server, index) => listen(server, config.listeners[index])));
+    for (const address of addresses) log.info({ address }, 'listening');
+    await core.start();
+    const reloadCertificates = (): void => {
+      for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
+    };
+    const polling = poll(clock, ended.signal, reloadCertificates);
+    return {
+      addresses,
+      reload: async () => {
+        reloadCertificates();
+        await core.vault?.audit.reload();
+      },
+      stop: async () => {
+        ended.abort();
+        await polling;
+        await Promise.all(servers.map((server) => drain(server, clock)));
+        await core.stop();
+      },
+    };
+  } catch (error) {
+    for (const server of servers) server.close();
+    await core.stop();
+    throw error;
+  }
+}
+
+function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: listener?.host ?? '127.0.0.1', port: listener?.port ?? 0 }, () => {
+      server.removeListener('error', reject);
+      const address = server.address();
+      if (typeof address !== 'object' || address === null) reject(new ConfigInvalid('a listener has no address'));
+      else resolve(address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`);
+    });
+  });
+}
+
+function readMaterial(tls: TlsConfig): TlsMaterial {
+  try {
+    return {
+      cert: readFileSync(tls.certFile),
+      key: readFileSync(tls.keyFile),
+      ca: tls.clientCaFile === undefined ? undefined : readFileSync(tls.clientCaFile),
+      requireClientCert: tls.requireClientCert,
+      minVersion: tls.minVersion,
+    };
+  } catch (cause) {
+    throw new ConfigInvalid('a TLS file of a listener cannot be read', { cause, hint: 'check tls_cert_file, tls_key_file and tls_client_ca_file' });
+  }
+}
+
+const current = new WeakMap<Server, string>();
+
+// A renewed certificate serves new connections without a restart; a broken one is logged and the old one stays.
+function refresh(server: Server, tls: TlsConfig | undefined, log: Logger): void {
+  if (tls === undefined || !(server instanceof HttpsServer)) return;
+  try {
+    const { cert, key, ca } = readMaterial(tls);
+    const digest = createHash('sha256').update(cert).update(key).update(ca ?? '').digest('hex');
+    if (current.get(server) === digest) return;
+    server.setSecureContext({ cert, key, minVersion: tls.minVersion, ...(ca === undefined ? {} : { ca }) });
+    if (current.has(server)) log.info({}, 'certificates were reloaded');
+    current.set(server, digest);
+  } catch (err) {
+    log.error({ err }, 'certificates could not be reloaded: the old ones stay in use');
+  }
+}
+
+async function poll(clock: Clock, signal: AbortSignal, work: () => void): Promise<void> {
+  while (!signal.aborted) {
+    work();
+    await clock.sleep(CERTIFICATE_POLL_MS, { signal }).catch(() => undefined);
+  }
+}
+
+async function drain(server: Server, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const late = new AbortController();
+  await Promise.race([closed, clock.sleep(DRAIN_MS, { signal: late.signal }).catch(() => undefined)]);
+  late.abort();
+  server.closeAllConnections();
+}
