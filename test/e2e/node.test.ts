@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run, until } from '../support/cluster/command.ts';
+import { attempt, run, until } from '../support/cluster/command.ts';
+import { removeAbandoned } from '../support/cluster/down.ts';
 import { plainImage } from '../support/cluster/images.ts';
 import { Kubectl } from '../support/cluster/kubectl.ts';
 import { type Cluster, startCluster } from '../support/cluster/node.ts';
@@ -114,6 +115,14 @@ function commandLine(pid: string): string {
   }
 }
 
+/** The commands that still run with a folder in their arguments. */
+function runningIn(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && entry !== String(process.pid))
+    .map((entry) => commandLine(entry))
+    .filter((command) => command.includes(folder));
+}
+
 beforeAll(async () => {
   const plain = await plainImage(toTerminal);
   image = plain.image;
@@ -211,9 +220,22 @@ describe('one-node cluster', () => {
     expect(await run('ip', ['-o', 'link'])).not.toContain(record?.hostLink);
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(dir);
     expect(await run('find', ['/sys/fs/cgroup', '-maxdepth', '2', '-name', `sealedvault-${name}`])).toBe('');
-    const commands = readdirSync('/proc')
-      .filter((entry) => /^\d+$/.test(entry))
-      .map((entry) => commandLine(entry));
-    expect(commands.filter((command) => command.includes(dir))).toEqual([]);
+    expect(runningIn(dir)).toEqual([]);
   });
+});
+
+test('a cluster whose owner is killed ends with it, and the next one removes what it left', async () => {
+  const folder = join(dir, 'abandoned');
+  const module = join(import.meta.dirname, '..', 'support', 'cluster', 'node.ts');
+  const source = `const { startCluster } = await import(${JSON.stringify(module)});
+    await startCluster({ name: ${JSON.stringify(`a${process.pid}`)}, dir: ${JSON.stringify(folder)}, lifetime: 'parent', report: () => {} });
+    process.kill(process.pid, 'SIGKILL');`;
+  await attempt(process.execPath, ['--input-type=module', '--eval', source]);
+  const record = readRecord(folder);
+  expect(record?.processes.length).toBeGreaterThan(5);
+  await until('no process', 10_000, () => (runningIn(folder).length === 0 ? true : undefined));
+  expect(existsSync(`/run/netns/${record?.netns}`)).toBe(true);
+  await removeAbandoned();
+  expect(existsSync(`/run/netns/${record?.netns}`)).toBe(false);
+  expect(existsSync(folder)).toBe(false);
 });

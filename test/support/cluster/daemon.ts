@@ -96,7 +96,7 @@ class ChildDaemon implements Daemon {
  * @returns Whether it was still running.
  */
 export async function stopRecorded(record: ProcessRecord, graceMs = 10_000): Promise<boolean> {
-  const same = (): boolean => startTimeOf(record.pid) === record.startTime && record.startTime !== '';
+  const same = (): boolean => isRunning(record);
   if (!same()) return false;
   if (graceMs > 0) process.kill(record.pid, 'SIGTERM');
   const deadline = performance.now() + graceMs;
@@ -104,6 +104,15 @@ export async function stopRecorded(record: ProcessRecord, graceMs = 10_000): Pro
   if (same()) process.kill(record.pid, 'SIGKILL');
   while (same()) await pause(50);
   return true;
+}
+
+/**
+ * Whether a recorded process still runs.
+ * @param record The process.
+ * @returns True when it does, and is not a stranger with the same number.
+ */
+export function isRunning(record: ProcessRecord): boolean {
+  return record.startTime !== '' && startTimeOf(record.pid) === record.startTime;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { removeControlGroup } from './cgroups.ts';
-import { stopRecorded } from './daemon.ts';
+import { isRunning, stopRecorded } from './daemon.ts';
 import { removeNetwork } from './network.ts';
 import { type Report, toTerminal } from './progress.ts';
-import { readRecord } from './record.ts';
+import { forgetRecord, listRecords, readRecord } from './record.ts';
 
 /**
  * Removes a one-node cluster with every trace but the cache folder:
@@ -24,6 +24,7 @@ export async function removeCluster(dir: string, report: Report = toTerminal): P
   for (const [file, value] of Object.entries(record.sysctls))
     if (existsSync(file)) writeFileSync(file, value);
   rmSync(dir, { recursive: true, force: true });
+  forgetRecord(record);
   for (const folder of [...record.folders].reverse()) {
     try {
       rmdirSync(folder);
@@ -33,4 +34,17 @@ export async function removeCluster(dir: string, report: Report = toTerminal): P
   }
   report(`  removed network namespace ${record.netns}, control group ${record.controlGroup}, folder ${dir}`);
   return true;
+}
+
+/**
+ * Removes what clusters left behind whose owner was killed: their processes ended with it, their network and files did not.
+ * @param report Told what was removed.
+ */
+export async function removeAbandoned(report: Report = toTerminal): Promise<void> {
+  for (const record of listRecords()) {
+    if (record.lifetime === 'parent' && !isRunning(record.owner)) {
+      report(`• removing cluster ${record.name}, whose owner was killed`);
+      await removeCluster(record.dir, report);
+    }
+  }
 }

@@ -4,8 +4,8 @@ import { type NodeBinaries, nodeBinaries } from './binaries.ts';
 import { createControlGroup } from './cgroups.ts';
 import { run, until } from './command.ts';
 import { type ControlPlane, startControlPlane } from './controlplane.ts';
-import { type Daemon, type Lifetime, type ProcessRecord, startDaemon } from './daemon.ts';
-import { removeCluster } from './down.ts';
+import { type Daemon, type Lifetime, type ProcessRecord, startDaemon, startTimeOf } from './daemon.ts';
+import { removeAbandoned, removeCluster } from './down.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { type MachineFiles, mountPoints, nodeName, writeMachineFiles } from './machine.ts';
 import { type ClusterNetwork, createNetwork, podNetwork } from './network.ts';
@@ -59,6 +59,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (process.getuid?.() !== 0) throw new Error('a one-node cluster on this machine needs root');
   if (readRecord(options.dir) !== undefined)
     throw new Error(`there is a cluster in ${options.dir} already; remove it first`);
+  await removeAbandoned(report);
   await ensurePrograms(['ip', 'iptables', 'containerd', 'ctr', 'runc', '/usr/lib/cni/bridge'], report);
   const binaries = await nodeBinaries(report);
   const sandbox = await sandboxArchive(report);
@@ -219,16 +220,17 @@ class RunningCluster implements Cluster {
 /** Writes down what the cluster changes on the machine before it is changed. */
 class Keeper {
   record: ClusterRecord;
-  readonly #dir: string;
 
   constructor(options: ClusterOptions) {
-    this.#dir = options.dir;
     const folders = mountPoints.flatMap((folder) => {
       const first = mkdirSync(folder, { recursive: true });
       return first === undefined ? [] : [...new Set([first, folder])];
     });
     this.record = {
       name: options.name,
+      dir: options.dir,
+      lifetime: options.lifetime,
+      owner: { name: 'owner', pid: process.pid, startTime: startTimeOf(process.pid) ?? '' },
       netns: `sv-${options.name}`,
       hostLink: `sv-${options.name}`,
       controlGroup: `sealedvault-${options.name}`,
@@ -241,12 +243,12 @@ class Keeper {
           .map((file) => [file, readFileSync(file, 'utf8')]),
       ),
     };
-    writeRecord(this.#dir, this.record);
+    writeRecord(this.record);
   }
 
   add(processes: readonly ProcessRecord[]): void {
     this.record = { ...this.record, processes: [...this.record.processes, ...processes] };
-    writeRecord(this.#dir, this.record);
+    writeRecord(this.record);
   }
 }
 
