@@ -1,0 +1,156 @@
+import { createHmac } from 'node:crypto';
+import { isJsonObject, type Json, type JsonObject, setMember } from '../../lib/json.ts';
+import type { DeviceOptions } from './config.ts';
+import type { AuditAuth, AuditEntry, AuditRequest, AuditResponse, AuditWrapInfo } from './entry.ts';
+
+/**
+ * Vault's audit lines. What is HMACed: tokens, accessors (unless told otherwise) and every string inside of
+ * request and response data. What is not: names of parameters, numbers, bools, paths, display names, policies.
+ */
+export class Formatter {
+  readonly #options: DeviceOptions;
+  readonly #key: Uint8Array;
+  // The same objects come with the request and with its response: their text is made once, and goes with them.
+  readonly #auths = new WeakMap<AuditAuth, string>();
+  readonly #requests = new WeakMap<AuditRequest, string>();
+
+  constructor(options: DeviceOptions, key: Uint8Array) {
+    this.#options = options;
+    this.#key = key;
+  }
+
+  /** @param time RFC 3339. @returns one line with its end */
+  line(type: 'request' | 'response', time: string, entry: AuditEntry): string {
+    const { auth, request, response, error } = entry;
+    let text = `${this.#options.prefix}{"time":"${time}","type":"${type}"`;
+    if (auth !== undefined) text += `,"auth":${this.#auth(auth)}`;
+    text += `,"request":${this.#request(request, entry.nonHmacRequestKeys)}`;
+    if (type === 'response' && response !== undefined)
+      text += `,"response":${this.#response(response, entry)}`;
+    if (error !== undefined && error !== '') text += `,"error":${JSON.stringify(error)}`;
+    return `${text}}\n`;
+  }
+
+  hash(value: string): string {
+    return `hmac-sha256:${createHmac('sha256', this.#key).update(value).digest('hex')}`;
+  }
+
+  #auth(auth: AuditAuth): string {
+    const known = this.#auths.get(auth);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(this.#authFields(auth));
+    this.#auths.set(auth, text);
+    return text;
+  }
+
+  #authFields(auth: AuditAuth): object {
+    return {
+      ...(auth.clientToken ? { client_token: this.#secret(auth.clientToken) } : {}),
+      ...(auth.accessor ? { accessor: this.#accessor(auth.accessor) } : {}),
+      ...(auth.displayName ? { display_name: auth.displayName } : {}),
+      ...(auth.policies?.length ? { policies: auth.policies } : {}),
+      ...(auth.tokenPolicies?.length ? { token_policies: auth.tokenPolicies } : {}),
+      ...(auth.identityPolicies?.length ? { identity_policies: auth.identityPolicies } : {}),
+      ...(auth.policyResults === undefined ? {} : { policy_results: auth.policyResults }),
+      ...(auth.metadata ? { metadata: auth.metadata } : {}),
+      ...(auth.entityId ? { entity_id: auth.entityId } : {}),
+      ...(auth.tokenType ? { token_type: auth.tokenType } : {}),
+      ...(auth.tokenTtl ? { token_ttl: auth.tokenTtl } : {}),
+      ...(auth.tokenIssueTime ? { token_issue_time: auth.tokenIssueTime } : {}),
+    };
+  }
+
+  #request(request: AuditRequest, plainKeys: readonly string[] | undefined): string {
+    const known = this.#requests.get(request);
+    if (known !== undefined) return known;
+    const text = JSON.stringify({
+      id: request.id,
+      ...(request.clientId ? { client_id: request.clientId } : {}),
+      operation: request.operation,
+      ...(request.mountPoint ? { mount_point: request.mountPoint } : {}),
+      ...(request.mountType ? { mount_type: request.mountType } : {}),
+      ...(request.mountAccessor ? { mount_accessor: request.mountAccessor } : {}),
+      ...(request.mountClass ? { mount_class: request.mountClass } : {}),
+      ...(request.clientToken ? { client_token: this.#secret(request.clientToken) } : {}),
+      ...(request.clientTokenAccessor
+        ? { client_token_accessor: this.#accessor(request.clientTokenAccessor) }
+        : {}),
+      namespace: { id: 'root' },
+      path: request.path,
+      ...(request.data === undefined ? {} : { data: this.#data(request.data, plainKeys) }),
+      ...(request.remoteAddress ? { remote_address: request.remoteAddress } : {}),
+      ...(request.remotePort ? { remote_port: request.remotePort } : {}),
+      ...(request.wrapTtl ? { wrap_ttl: request.wrapTtl } : {}),
+      ...(request.clientName ? { client_certificate_common_name: request.clientName } : {}),
+    });
+    this.#requests.set(request, text);
+    return text;
+  }
+
+  #response(response: AuditResponse, { request, nonHmacResponseKeys }: AuditEntry): string {
+    const { auth, data, secret, warnings, wrapInfo } = response;
+    return JSON.stringify({
+      ...(auth === undefined ? {} : { auth: this.#authFields(auth) }),
+      ...(request.mountPoint ? { mount_point: request.mountPoint } : {}),
+      ...(request.mountType ? { mount_type: request.mountType } : {}),
+      ...(request.mountAccessor ? { mount_accessor: request.mountAccessor } : {}),
+      ...(request.mountClass ? { mount_class: request.mountClass } : {}),
+      ...(secret?.leaseId ? { secret: { lease_id: secret.leaseId } } : {}),
+      ...(data ? { data: this.#data(this.#elided(data, request), nonHmacResponseKeys) } : {}),
+      ...(warnings?.length ? { warnings } : {}),
+      ...(wrapInfo === undefined ? {} : { wrap_info: this.#wrapInfo(wrapInfo) }),
+    });
+  }
+
+  #wrapInfo(info: AuditWrapInfo): object {
+    return {
+      ttl: info.ttl,
+      token: this.#secret(info.token),
+      accessor: this.#accessor(info.accessor),
+      creation_time: info.creationTime,
+      creation_path: info.creationPath,
+      ...(info.wrappedAccessor ? { wrapped_accessor: this.#accessor(info.wrappedAccessor) } : {}),
+    };
+  }
+
+  // Long lists say little and cost much: their lengths stay.
+  #elided(data: JsonObject, request: AuditRequest): JsonObject {
+    if (!this.#options.elideListResponses || request.operation !== 'list') return data;
+    const elided = { ...data };
+    if (Array.isArray(elided['keys'])) elided['keys'] = elided['keys'].length;
+    const info = elided['key_info'];
+    if (info !== undefined && isJsonObject(info)) elided['key_info'] = Object.keys(info).length;
+    return elided;
+  }
+
+  #data(data: JsonObject, plainKeys: readonly string[] | undefined): JsonObject {
+    if (this.#options.logRaw) return data;
+    const hashed: JsonObject = {};
+    for (const key of Object.keys(data)) {
+      const value = data[key];
+      if (value === undefined) continue;
+      setMember(hashed, key, plainKeys?.includes(key) === true ? value : this.#hashed(value));
+    }
+    return hashed;
+  }
+
+  #hashed(value: Json): Json {
+    if (typeof value === 'string') return this.hash(value);
+    if (Array.isArray(value)) return value.map((item) => this.#hashed(item));
+    if (!isJsonObject(value)) return value;
+    const hashed: JsonObject = {};
+    for (const key of Object.keys(value)) {
+      const member = value[key];
+      if (member !== undefined) setMember(hashed, key, this.#hashed(member));
+    }
+    return hashed;
+  }
+
+  #secret(value: string): string {
+    return this.#options.logRaw ? value : this.hash(value);
+  }
+
+  #accessor(value: string): string {
+    return this.#options.logRaw || !this.#options.hmacAccessor ? value : this.hash(value);
+  }
+}
