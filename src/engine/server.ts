@@ -5,8 +5,14 @@ import { Server as HttpsServer } from 'node:https';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
-import { openAuditDevices } from './audit-devices.ts';
-import { ConfigInvalid, type EngineConfig, type Environment, type ListenerConfig, type TlsConfig } from './config.ts';
+import { openAudit } from './audit/audit.ts';
+import {
+  ConfigInvalid,
+  type EngineConfig,
+  type Environment,
+  type ListenerConfig,
+  type TlsConfig,
+} from './config.ts';
 import { Core } from './core/core.ts';
 import { createPipeline } from './core/pipeline.ts';
 import { createEdge, type TlsMaterial } from './http/http.ts';
@@ -46,7 +52,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { config, env, clock, random, log } = options;
   const pkcs11 = parsePkcs11Config(config.seal.stanza, env);
   for (const warning of pkcs11.warnings) log.warn({}, warning);
-  const materials = config.listeners.map((listener) => (listener.tls === undefined ? undefined : readMaterial(listener.tls)));
+  const materials = config.listeners.map((listener) =>
+    listener.tls === undefined ? undefined : readMaterial(listener.tls),
+  );
 
   const physical = config.storage.type === 'lmdb' ? createLmdb({ path: config.storage.path }) : createInmem();
   const seal = createPkcs11Seal({ config: pkcs11.config, log, clock, random });
@@ -54,7 +62,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     physical,
     seal,
     factories,
-    openAudit: (salt) => openAuditDevices(config.audit, salt, log),
+    openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log }),
     clock,
     random,
     log,
@@ -72,7 +80,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   );
   const ended = new AbortController();
   try {
-    const addresses = await Promise.all(servers.map((server, index) => listen(server, config.listeners[index])));
+    const addresses = await Promise.all(
+      servers.map((server, index) => listen(server, config.listeners[index])),
+    );
     for (const address of addresses) log.info({ address }, 'listening');
     await core.start();
     const reloadCertificates = (): void => {
@@ -105,8 +115,14 @@ function listen(server: Server, listener: ListenerConfig | undefined): Promise<s
     server.listen({ host: listener?.host ?? '127.0.0.1', port: listener?.port ?? 0 }, () => {
       server.removeListener('error', reject);
       const address = server.address();
-      if (typeof address !== 'object' || address === null) reject(new ConfigInvalid('a listener has no address'));
-      else resolve(address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`);
+      if (typeof address !== 'object' || address === null)
+        reject(new ConfigInvalid('a listener has no address'));
+      else
+        resolve(
+          address.family === 'IPv6'
+            ? `[${address.address}]:${address.port}`
+            : `${address.address}:${address.port}`,
+        );
     });
   });
 }
@@ -121,7 +137,10 @@ function readMaterial(tls: TlsConfig): TlsMaterial {
       minVersion: tls.minVersion,
     };
   } catch (cause) {
-    throw new ConfigInvalid('a TLS file of a listener cannot be read', { cause, hint: 'check tls_cert_file, tls_key_file and tls_client_ca_file' });
+    throw new ConfigInvalid('a TLS file of a listener cannot be read', {
+      cause,
+      hint: 'check tls_cert_file, tls_key_file and tls_client_ca_file',
+    });
   }
 }
 
@@ -132,7 +151,11 @@ function refresh(server: Server, tls: TlsConfig | undefined, log: Logger): void 
   if (tls === undefined || !(server instanceof HttpsServer)) return;
   try {
     const { cert, key, ca } = readMaterial(tls);
-    const digest = createHash('sha256').update(cert).update(key).update(ca ?? '').digest('hex');
+    const digest = createHash('sha256')
+      .update(cert)
+      .update(key)
+      .update(ca ?? '')
+      .digest('hex');
     if (current.get(server) === digest) return;
     server.setSecureContext({ cert, key, minVersion: tls.minVersion, ...(ca === undefined ? {} : { ca }) });
     if (current.has(server)) log.info({}, 'certificates were reloaded');

@@ -357,7 +357,7 @@ export class Core implements RawPort {
           logResponse: () => Promise.resolve(),
           reload: () => Promise.resolve(),
           close: () => Promise.resolve(),
-          hash: () => '',
+          hash: () => undefined,
         };
         const vault = await openVault({
           ...options,

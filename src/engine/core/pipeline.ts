@@ -1,10 +1,16 @@
 import type { JsonObject } from '../../lib/json.ts';
-import { type Path, type PathValues, PathTable, unsupportedOperation, unsupportedPath } from '../logical/logical.ts';
+import {
+  type Path,
+  type PathValues,
+  PathTable,
+  unsupportedOperation,
+  unsupportedPath,
+} from '../logical/logical.ts';
 import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
 import { permissionDenied, type Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
 import { rawPaths } from '../sys/raw.ts';
-import { auditRequest, auditResponse } from './audit-trail.ts';
+import { auditRequest, auditResponse, type Trail } from './audit-trail.ts';
 import type { Core } from './core.ts';
 import type { Vault } from './vault.ts';
 
@@ -33,11 +39,16 @@ export interface Context {
   row: { readonly path: Path; readonly values: PathValues } | undefined;
   logical: LogicalRequest | undefined;
   response: Response | undefined;
+  trail: Trail | undefined;
 }
 
 type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
 
-const aclDenied: Response = { kind: 'refusal', status: 403, errors: ['1 error occurred:\n\t* permission denied\n\n'] };
+const aclDenied: Response = {
+  kind: 'refusal',
+  status: 403,
+  errors: ['1 error occurred:\n\t* permission denied\n\n'],
+};
 const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is sealed'] };
 
 /**
@@ -67,11 +78,21 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
   return async (request) => {
     if (request.path.startsWith('sys/')) {
       const row = raw.find(request.path.slice(4));
-      if (row !== undefined) return row.path.handle(toLogical(request, 'sys/', request.path.slice(4)), row.values);
+      if (row !== undefined)
+        return row.path.handle(toLogical(request, 'sys/', request.path.slice(4)), row.values);
     }
     const { vault } = core;
     if (vault === undefined) return sealed;
-    const context: Context = { request, vault, token: undefined, mounted: undefined, row: undefined, logical: undefined, response: undefined };
+    const context: Context = {
+      request,
+      vault,
+      token: undefined,
+      mounted: undefined,
+      row: undefined,
+      logical: undefined,
+      response: undefined,
+      trail: undefined,
+    };
     let audited = false;
     for (const stage of stages) {
       const response = await stage.run(context);
@@ -84,11 +105,9 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     const response = context.response ?? unsupportedPath;
     context.response = response;
     // A refusal before the request was logged is logged with its reason now, and then answered as any other.
-    if (!audited) {
-      const failed = await auditRequest(context);
-      if (failed !== undefined) return failed;
-    }
-    return (await auditResponse(context)) ?? response;
+    if (!audited) await auditRequest(context);
+    await auditResponse(context);
+    return response;
   };
 }
 
@@ -115,7 +134,12 @@ async function authorize(context: Context): Promise<Response | undefined> {
   if (row?.path.access === 'unauthenticated') return undefined;
   if (token === undefined) return permissionDenied;
   let operation: Operation = request.operation;
-  if (operation === 'update' && row?.path.checksExistence === true && logical !== undefined && !(await row.path.exists(logical, row.values))) {
+  if (
+    operation === 'update' &&
+    row?.path.checksExistence === true &&
+    logical !== undefined &&
+    !(await row.path.exists(logical, row.values))
+  ) {
     operation = 'create';
     context.logical = { ...logical, operation };
   }
@@ -133,7 +157,11 @@ async function countUse({ vault, token, row }: Context): Promise<Response | unde
 
 function handle({ request, mounted, row, logical }: Context): Promise<Response> | Response {
   if (mounted === undefined || logical === undefined) {
-    return { kind: 'refusal', status: 404, errors: [`no handler for route "${request.path}". route entry not found.`] };
+    return {
+      kind: 'refusal',
+      status: 404,
+      errors: [`no handler for route "${request.path}". route entry not found.`],
+    };
   }
   if (row === undefined) return unsupportedPath;
   if (row.path.operations[request.operation] === undefined) return unsupportedOperation;
@@ -156,4 +184,3 @@ function toLogical(request: CoreRequest, mountPoint: string, path: string): Logi
     signal: request.signal,
   };
 }
-

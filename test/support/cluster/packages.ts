@@ -15,6 +15,9 @@ const packageOf = {
   buildah: 'buildah',
   debootstrap: 'debootstrap',
   gpg: 'gnupg',
+  'softhsm2-util': 'softhsm2',
+  'pkcs11-tool': 'opensc',
+  'p11-kit': 'p11-kit',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 } as const;
 

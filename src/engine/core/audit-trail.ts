@@ -1,0 +1,109 @@
+import type { AuditAuth, AuditEntry, AuditRequest, AuditResponse } from '../audit/entry.ts';
+import type { TokenEntry } from '../logical/request.ts';
+import type { AuthResult, Response } from '../logical/response.ts';
+import type { Context } from './pipeline.ts';
+
+/** What the two entries of a request share; the devices make its text once. */
+export type Trail = Pick<AuditEntry, 'auth' | 'request' | 'nonHmacRequestKeys' | 'nonHmacResponseKeys'>;
+
+/** Writes the entry of a request before it takes effect. @throws ERR_AUDIT_UNAVAILABLE */
+export async function auditRequest(context: Context): Promise<undefined> {
+  const trail = trailOf(context);
+  const refusal = refusalText(context.response);
+  await context.vault.audit.logRequest(refusal === undefined ? trail : { ...trail, error: refusal });
+  return undefined;
+}
+
+/** Writes the entry of an answer before it leaves. @throws ERR_AUDIT_UNAVAILABLE */
+export async function auditResponse(context: Context): Promise<undefined> {
+  const { response } = context;
+  const refusal = refusalText(response);
+  const trail = trailOf(context);
+  const described = response === undefined ? undefined : describe(response);
+  await context.vault.audit.logResponse({
+    ...trail,
+    ...(described === undefined ? {} : { response: described }),
+    ...(refusal === undefined ? {} : { error: refusal }),
+  });
+  return undefined;
+}
+
+function trailOf(context: Context): Trail {
+  context.trail ??= makeTrail(context);
+  return context.trail;
+}
+
+function makeTrail({ request, token, mounted, logical }: Context): Trail {
+  const audited: AuditRequest = {
+    id: request.id,
+    operation: logical?.operation ?? request.operation,
+    path: request.path,
+    remoteAddress: request.remoteAddress,
+    remotePort: request.remotePort,
+    ...(request.token === '' ? {} : { clientToken: request.token }),
+    ...(token === undefined ? {} : { clientTokenAccessor: token.accessor }),
+    ...(request.clientName === undefined ? {} : { clientName: request.clientName }),
+    ...(mounted === undefined
+      ? {}
+      : {
+          mountType: mounted.entry.type,
+          mountPoint: mounted.prefix,
+          mountAccessor: mounted.entry.accessor,
+          mountClass: mounted.entry.table === 'auth' ? 'auth' : 'secret',
+        }),
+    ...(request.operation === 'update' || request.operation === 'patch' ? { data: request.body } : {}),
+  };
+  const config = mounted?.entry.config;
+  return {
+    request: audited,
+    ...(token === undefined ? {} : { auth: authOf(token, request.token) }),
+    ...(config?.auditNonHmacRequestKeys === undefined
+      ? {}
+      : { nonHmacRequestKeys: config.auditNonHmacRequestKeys }),
+    ...(config?.auditNonHmacResponseKeys === undefined
+      ? {}
+      : { nonHmacResponseKeys: config.auditNonHmacResponseKeys }),
+  };
+}
+
+function authOf(entry: TokenEntry, clientToken: string): AuditAuth {
+  return {
+    clientToken,
+    accessor: entry.accessor,
+    displayName: entry.displayName,
+    policies: entry.policies,
+    tokenPolicies: entry.policies,
+    metadata: entry.meta,
+    entityId: entry.entityId,
+    tokenType: entry.type,
+    tokenTtl: entry.creationTtl,
+    tokenIssueTime: new Date(entry.creationTime * 1000).toISOString(),
+  };
+}
+
+function describe(response: Response): AuditResponse | undefined {
+  switch (response.kind) {
+    case 'data':
+      return {
+        data: response.data,
+        ...(response.warnings === undefined ? {} : { warnings: response.warnings }),
+      };
+    case 'advised':
+      return { data: response.data };
+    case 'auth':
+      return { auth: issued(response.auth) };
+    case 'refusal':
+      return response.data === undefined ? undefined : { data: response.data };
+    case 'empty':
+    case 'raw':
+      return undefined;
+  }
+}
+
+function issued({ clientToken, entry }: AuthResult): AuditAuth {
+  return authOf(entry, clientToken);
+}
+
+function refusalText(response: Response | undefined): string | undefined {
+  return response?.kind === 'refusal' && response.errors.length > 0 ? response.errors.join('; ') : undefined;
+}

@@ -1,0 +1,28 @@
+import { startVitest } from 'vitest/node';
+import { SummaryReporter } from './summary.ts';
+import { ensurePrograms } from './cluster/packages.ts';
+import { toTerminal } from './cluster/progress.ts';
+
+/**
+ * `npm test`: installs what Debian must bring (when it may), then runs every project.
+ * Arguments are vitest's filters; `--project NAME` picks some.
+ */
+const argv = process.argv.slice(2);
+const projects: string[] = [];
+const filters: string[] = [];
+for (let index = 0; index < argv.length; index += 1) {
+  const argument = argv[index] ?? '';
+  if (argument === '--project') {
+    index += 1;
+    projects.push(argv[index] ?? '');
+  } else filters.push(argument);
+}
+
+await ensurePrograms(['softhsm2-util', 'pkcs11-tool', 'gpg', 'p11-kit'], toTerminal);
+const vitest = await startVitest('test', filters, {
+  watch: false,
+  run: true,
+  reporters: ['default', new SummaryReporter()],
+  ...(projects.length === 0 ? {} : { project: projects }),
+});
+await vitest.close();
