@@ -5,7 +5,7 @@ import { attempt, run } from '../../test/support/cluster/command.ts';
 import { removeCluster } from '../../test/support/cluster/down.ts';
 import { inputsHash, projectImage, projectImageInputs } from '../../test/support/cluster/images.ts';
 import { Kubectl } from '../../test/support/cluster/kubectl.ts';
-import { startCluster } from '../../test/support/cluster/node.ts';
+import { startCluster } from '../../test/support/cluster/cluster.ts';
 import { find } from '../../test/support/cluster/packages.ts';
 import { projectRoot, stateFolder } from '../../test/support/cluster/paths.ts';
 import { type Report, step } from '../../test/support/cluster/progress.ts';

@@ -7,7 +7,7 @@ import { attempt, run, until } from '../support/cluster/command.ts';
 import { removeAbandoned } from '../support/cluster/down.ts';
 import { plainImage } from '../support/cluster/images.ts';
 import { Kubectl } from '../support/cluster/kubectl.ts';
-import { type Cluster, startCluster } from '../support/cluster/node.ts';
+import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { toTerminal } from '../support/cluster/progress.ts';
 import { readRecord } from '../support/cluster/record.ts';
 
@@ -226,7 +226,7 @@ describe('one-node cluster', () => {
 
 test('a cluster whose owner is killed ends with it, and the next one removes what it left', async () => {
   const folder = join(dir, 'abandoned');
-  const module = join(import.meta.dirname, '..', 'support', 'cluster', 'node.ts');
+  const module = join(import.meta.dirname, '..', 'support', 'cluster', 'cluster.ts');
   const source = `const { startCluster } = await import(${JSON.stringify(module)});
     await startCluster({ name: ${JSON.stringify(`a${process.pid}`)}, dir: ${JSON.stringify(folder)}, lifetime: 'parent', report: () => {} });
     process.kill(process.pid, 'SIGKILL');`;

@@ -22,7 +22,7 @@ import { until } from '../support/cluster/command.ts';
 import { processesOf } from '../support/cluster/containers.ts';
 import { projectImage } from '../support/cluster/images.ts';
 import { Kubectl } from '../support/cluster/kubectl.ts';
-import { type Cluster, startCluster } from '../support/cluster/node.ts';
+import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { toTerminal } from '../support/cluster/progress.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sv-'));

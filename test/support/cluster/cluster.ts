@@ -15,6 +15,23 @@ import { type ClusterRecord, readRecord, writeRecord } from './record.ts';
 import { sandboxArchive } from './sandbox.ts';
 import { offerVolumes } from './volumes.ts';
 
+/**
+ * A real Kubernetes on this machine, for tests and the demo: no Docker engine, no image registry, no simulation.
+ * `controlplane.ts` alone gives an API server (3 s), enough for an operator's tests; this file adds a node on which
+ * pods run (9 s). Programs come from KUBEBUILDER_ASSETS, the cache folder, or a build from Go modules; images from
+ * Debian packages and the project's own Dockerfile.
+ *
+ * I1  A cluster sees its own network, mounts, process table and control group. Two of them run side by side, and
+ *     none of it is in the machine's way: bridges, routes and packet filter rules vanish with the namespace.
+ * I2  What is changed on the machine is written down before (`record.ts`), so that another process can undo it.
+ * I3  With the lifetime `parent` the kernel ends every process when the owner is gone, even by SIGKILL; the next
+ *     start removes what is left. With `detached` it runs on until `removeCluster`.
+ * I4  A file in the cache is complete: it is made under another name and moved into place, by one process at a time.
+ *
+ * Not here: cluster DNS, enforcement of network policies, more than one node.
+ * Every failure is an Error that says what was tried; the logs stay in the cluster's folder until it is removed.
+ */
+
 /** How to start a one-node cluster. */
 export interface ClusterOptions {
   /** At most 11 letters, digits and dashes; two clusters on one machine have different names. */
