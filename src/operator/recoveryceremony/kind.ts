@@ -1,0 +1,47 @@
+import type { KindDefinition } from '../crd.ts';
+import type { KubeObject, ResourceType } from '../runtime/runtime.ts';
+import { recoveryCeremonySpec, recoveryCeremonyStatus } from './schema.ts';
+import type { RecoveryCeremonySpec, RecoveryCeremonyStatus } from './spec.ts';
+
+/** The kind as the API knows it. */
+export const RECOVERY_CEREMONY: ResourceType = {
+  apiVersion: 'sealedvault.io/v1alpha1',
+  kind: 'RecoveryCeremony',
+  plural: 'recoveryceremonies',
+};
+
+export interface RecoveryCeremony extends KubeObject {
+  readonly spec: RecoveryCeremonySpec;
+  readonly status?: RecoveryCeremonyStatus;
+}
+
+/** Its definition. */
+export const recoveryCeremonyKind: KindDefinition = {
+  type: RECOVERY_CEREMONY,
+  singular: 'recoveryceremony',
+  shortNames: ['rc'],
+  description:
+    'An act on the recovery key of a vault, in which each custodian gets a share that only they can read.',
+  spec: recoveryCeremonySpec,
+  status: recoveryCeremonyStatus,
+  rules: [
+    {
+      rule: 'self.metadata.name.size() <= 180',
+      message: 'The name of a ceremony becomes part of the names of Secrets: at most 180 characters.',
+    },
+  ],
+  columns: [
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Vault', type: 'string', jsonPath: '.spec.vaultRef.name' },
+    { name: 'Type', type: 'string', jsonPath: '.spec.type' },
+    { name: 'Threshold', type: 'integer', jsonPath: '.spec.threshold' },
+    { name: 'Delivered', type: 'string', jsonPath: '.status.delivered' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: ".status.conditions[?(@.type=='Committed')].reason",
+      priority: 1,
+    },
+  ],
+};
