@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parsePkcs11Config, type Pkcs11Config } from '../../src/engine/seal/pkcs11/config.ts';
@@ -142,5 +142,3 @@ export function children(parent: number = process.pid): number[] {
     .filter((fields) => Number(fields[1]) === parent)
     .map((fields) => Number(fields[0]));
 }
-
-export const hold = (path: string): void => chmodSync(path, 0);

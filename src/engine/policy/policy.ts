@@ -10,6 +10,6 @@
  * I4  Parsing errors are worded as Vault's, so that people find them; they name keys and capabilities only.
  * I5  A rule whose path has a template grants nothing unless the template is resolved.
  */
-export { type Acl, type AclOperation, type AclRequest, type AclVerdict, compileAcl } from './acl.ts';
+export { type Acl, type AclRequest, compileAcl } from './acl.ts';
 export { parsePolicy, PolicySyntaxError } from './parse.ts';
-export type { Capability, PathRule, Policy } from './rule.ts';
+export type { Policy } from './rule.ts';
