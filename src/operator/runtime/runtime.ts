@@ -106,7 +106,12 @@ export type ApplyOutcome = 'created' | 'configured' | 'unchanged';
 /** Calls to the API server. Every failure is a KubeApiError (`ERR_KUBE_API`) with verb, resource, HTTP status and reason, and nothing of the body. */
 export interface KubeApi {
   get<T extends KubeObject>(type: ResourceType, key: ObjectKey, signal: AbortSignal): Promise<T | undefined>;
-  list<T extends KubeObject>(type: ResourceType, namespace: string, labelSelector: string | undefined, signal: AbortSignal): Promise<readonly T[]>;
+  list<T extends KubeObject>(
+    type: ResourceType,
+    namespace: string,
+    labelSelector: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly T[]>;
   /**
    * Server-side apply with the field manager `sealedvault`, only when the live object (from the cache, or `live`) differs
    * from what is wanted in a field that is wanted, or when something once applied is no longer wanted.
@@ -114,12 +119,21 @@ export interface KubeApi {
    */
   apply(type: ResourceType, object: KubeObject, signal: AbortSignal): Promise<ApplyOutcome>;
   /** Server-side apply of the status subresource with the field manager `sealedvault-status`; skipped when unchanged. */
-  applyStatus(type: ResourceType, object: KubeObject & { readonly status: object }, signal: AbortSignal): Promise<ApplyOutcome>;
+  applyStatus(
+    type: ResourceType,
+    object: KubeObject & { readonly status: object },
+    signal: AbortSignal,
+  ): Promise<ApplyOutcome>;
   /** Creates; undefined when an object of that name exists. */
   create<T extends KubeObject>(type: ResourceType, object: T, signal: AbortSignal): Promise<T | undefined>;
   /** JSON merge patch (RFC 7396) of metadata, for labels of pods and finalizers. */
   patchMetadata(type: ResourceType, key: ObjectKey, metadata: object, signal: AbortSignal): Promise<void>;
-  delete(type: ResourceType, key: ObjectKey, options: { readonly uid?: string }, signal: AbortSignal): Promise<void>;
+  delete(
+    type: ResourceType,
+    key: ObjectKey,
+    options: { readonly uid?: string },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface EventRecorder {
