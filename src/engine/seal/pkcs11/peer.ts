@@ -8,6 +8,8 @@ import { type AgentOp, codecs, errorFields, type Fields, readOp } from './protoc
 
 /** A message that has begun must end within this time. */
 const MESSAGE_MS = 10_000;
+/** A connection without requests ends after this time; an engine connects again by itself. */
+const IDLE_MS = 5 * 60_000;
 /** Requests of one connection that may wait. */
 const MAX_WAITING = 16;
 /** Answers that a peer does not read. */
@@ -57,6 +59,9 @@ export function servePeer(socket: Socket, agent: AgentPort, log: Logger): void {
     }
     clearTimeout(late);
     if (reader.partial) late = setTimeout(() => drop('a request did not end'), MESSAGE_MS);
+  });
+  socket.setTimeout(IDLE_MS, () => {
+    if (waiting === 0) socket.destroy();
   });
   socket.on('error', () => {});
   socket.once('close', () => {

@@ -1,15 +1,16 @@
 import { randomFillSync } from 'node:crypto';
 import type { Handle, PKCS11 } from 'pkcs11js';
-import { equalBytes, text, view } from '../../../../lib/bytes.ts';
+import { equalBytes, view } from '../../../../lib/bytes.ts';
 import { HsmError } from '../errors.ts';
 import type { MechanismName, OaepHash } from '../mechanism.ts';
 import type { KeyReport, Sealed } from '../protocol.ts';
 import { type CryptOptions, decrypt, encrypt } from './crypt.ts';
-import { CKF_SESSION, CKF_TOKEN, CKR, CKS_USER, CKU } from './cryptoki.ts';
-import { ckrOf, faultOf } from './fault.ts';
+import { CKF_SESSION } from './cryptoki.ts';
+import { faultOf } from './fault.ts';
 import { generateKey } from './generate.ts';
 import { checkUsage, describe, findKey, type Key, keyAttributes } from './key.ts';
 import { initialize, loadLibrary } from './library.ts';
+import { logIn } from './login.ts';
 import { findToken, type Token, type TokenChoice } from './token.ts';
 
 /** What the process is told at a connect; the PIN comes beside it. */
@@ -170,30 +171,6 @@ function openSession(lib: PKCS11, token: Token, readWrite: boolean): Handle {
     return lib.C_OpenSession(token.slot, CKF_SESSION.SERIAL | (readWrite ? CKF_SESSION.RW : 0));
   } catch (error) {
     throw faultOf(error, 'session');
-  }
-}
-
-function logIn(lib: PKCS11, session: Handle, token: Token, pin: Uint8Array): void {
-  try {
-    if (CKS_USER.includes(lib.C_GetSessionInfo(session).state)) return;
-  } catch (error) {
-    throw faultOf(error, 'session');
-  }
-  if ((token.flags & CKF_TOKEN.USER_PIN_LOCKED) !== 0) {
-    throw new HsmError('ERR_HSM_PIN_LOCKED', {
-      hint: 'unlock it with the security officer PIN, then restart',
-    });
-  }
-  if ((token.flags & CKF_TOKEN.USER_PIN_FINAL_TRY) !== 0) {
-    throw new HsmError('ERR_HSM_PIN_LOCKED', {
-      hint: 'one wrong try is left: log in once by hand with the right PIN, then restart',
-    });
-  }
-  try {
-    lib.C_Login(session, CKU.USER, text(pin));
-  } catch (error) {
-    if (ckrOf(error) === CKR.USER_ALREADY_LOGGED_IN) return;
-    throw faultOf(error, 'login');
   }
 }
 
