@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { helmBinary } from '../test/support/cluster/binaries.ts';
-import { run } from '../test/support/cluster/command.ts';
+import { attempt, run } from '../test/support/cluster/command.ts';
 import { projectRoot } from '../test/support/cluster/paths.ts';
 import { toTerminal } from '../test/support/cluster/progress.ts';
 
@@ -106,6 +106,16 @@ function settle(files: Files, folders: readonly string[], write: boolean): strin
 }
 
 const check = process.argv.includes('--check');
+// The definitions come from the operator's schemas; everything else here follows from them.
+const schemas = await attempt(process.execPath, [
+  join(projectRoot, 'src', 'operator', 'generate-crds.ts'),
+  ...(check ? ['--check'] : []),
+]);
+process.stdout.write(schemas.stdout);
+if (schemas.status !== 0) {
+  process.stderr.write(schemas.stderr);
+  process.exitCode = 1;
+}
 const definitions = settle(chartDefinitions(), [join(chart, 'templates', 'crds')], !check);
 // The manifests are rendered from the chart on disk, which a check must not touch.
 const rest =

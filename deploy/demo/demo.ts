@@ -8,7 +8,7 @@ import { applyCeremony, applyVault, createNamespaces, createToken, installOperat
 import { done, names, namespaces } from './names.ts';
 import { rootToken, rootTokenCommand } from './results.ts';
 import { type DemoOptions, folder, openTarget } from './target.ts';
-import { replacePod, waitForCondition } from './wait.ts';
+import { replacePod, waitForPhase } from './wait.ts';
 
 const usage = `npm run demo                                            kind where a Docker engine runs, else one node on this machine (needs root)
 npm run demo -- --kubeconfig FILE --image IMAGE         an existing cluster that can pull the image
@@ -48,14 +48,12 @@ async function main(options: DemoOptions): Promise<void> {
   await applyVault(kubectl);
   await applyCeremony(kubectl, custodians);
   await step(report, 'recovery ceremony', () =>
-    waitForCondition(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 180_000, (line) =>
+    waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 180_000, (line) =>
       report(`    ${line}`),
     ),
   );
   await step(report, 'vault', () =>
-    waitForCondition(kubectl, `sealedvault/${names.vault}`, done.vault, 120_000, (line) =>
-      report(`    ${line}`),
-    ),
+    waitForPhase(kubectl, `sealedvault/${names.vault}`, done.vault, 120_000, (line) => report(`    ${line}`)),
   );
   const token = await step(report, "decrypting ada's root token with gpg", async () =>
     (await custodians.decrypt(await rootToken(kubectl))).trim(),

@@ -12,8 +12,8 @@ export const names = {
 /** Where the demo's objects live. */
 export const namespaces = { operator: 'sealedvault-system', vault: 'sealedvault-demo' } as const;
 
-/** The conditions that say that a resource is done. */
-export const done = { vault: 'Ready', ceremony: 'Complete' } as const;
+/** The phases in which a resource is done. */
+export const done = { vault: 'Ready', ceremony: 'Completed' } as const;
 
 /** Key of the message in a share's Secret. */
 export const shareKey = 'share.asc';

@@ -4,40 +4,47 @@ import type { Kubectl } from '../../test/support/cluster/kubectl.ts';
 import { names, namespaces, type Progressing } from './names.ts';
 
 /**
- * Waits until a custom resource has a condition, and says what it waits for whenever that changes.
+ * Waits until a custom resource is in a phase, and says where it is whenever that changes.
  * @param kubectl The cluster.
  * @param what `type/name`.
- * @param condition The condition.
+ * @param phase The phase.
  * @param timeoutMs Limit.
- * @param onChange Told the phase and the message of the condition.
+ * @param onChange Told the phase and what the conditions say that are not true.
  * @returns The resource.
- * @throws {Error} With the last status, when the time is over.
+ * @throws {Error} With the last status, when the time is over or the resource has failed.
  */
-export async function waitForCondition(
+export async function waitForPhase(
   kubectl: Kubectl,
   what: string,
-  condition: string,
+  phase: string,
   timeoutMs: number,
   onChange: (line: string) => void = () => undefined,
 ): Promise<Progressing> {
   let last = '';
-  try {
-    return await until(
-      `${what} ${condition}`,
-      timeoutMs,
-      async () => {
-        const found = await kubectl.get<Progressing>(namespaces.vault, what);
-        const state = found?.status?.conditions?.find(({ type }) => type === condition);
-        const line = `${found?.status?.phase ?? 'not seen yet'}: ${state?.message ?? state?.reason ?? 'no status yet'}`;
-        if (line !== last) onChange(line);
-        last = line;
-        return state?.status === 'True' ? found : undefined;
-      },
-      500,
-    );
-  } catch (error: unknown) {
-    throw new Error(`${what} did not become ${condition}; last: ${last}`, { cause: error });
-  }
+  const found = await until(
+    `${what} ${phase}`,
+    timeoutMs,
+    async () => {
+      const now = await kubectl.get<Progressing>(namespaces.vault, what);
+      const line = describe(now);
+      if (line !== last) onChange(line);
+      last = line;
+      return now?.status?.phase === phase || now?.status?.phase === 'Failed' ? now : undefined;
+    },
+    500,
+  ).catch((error: unknown) => {
+    throw new Error(`${what} is not ${phase}; last: ${last}`, { cause: error });
+  });
+  if (found.status?.phase !== phase) throw new Error(`${what} has failed: ${last}`);
+  return found;
+}
+
+function describe(object: Progressing | undefined): string {
+  const { phase = 'not seen by the operator yet', conditions = [] } = object?.status ?? {};
+  const open = conditions
+    .filter(({ status }) => status !== 'True')
+    .map(({ message, reason }) => message ?? reason);
+  return [phase, ...new Set(open)].join(' · ');
 }
 
 /**

@@ -182,6 +182,20 @@ describe('installed chart', () => {
     ).rejects.toMatchObject({ status: 403 });
   });
 
+  test('the samples are accepted by the API server, which fills in the defaults', async () => {
+    for (const file of ['softhsm.yaml', 'sealedvault.yaml', 'recoveryceremony.yaml']) {
+      const flags = ['--namespace', 'vaults', '--server-side', '--dry-run=server', '--output', 'json'];
+      const answer = await kubectl.run([
+        'apply',
+        ...flags,
+        '--filename',
+        join(projectRoot, 'deploy', 'samples', file),
+      ]);
+      if (file === 'sealedvault.yaml')
+        expect(JSON.parse(answer)).toMatchObject({ spec: { deletionPolicy: 'Retain' } });
+    }
+  });
+
   test('an upgrade updates the custom resource definitions, and uninstalling keeps them', async () => {
     const names = readdirSync(join(projectRoot, 'crds')).filter((name) => name.endsWith('.yaml'));
     expect(names.length).toBeGreaterThan(0);

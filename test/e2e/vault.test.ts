@@ -15,7 +15,7 @@ import {
 } from '../../deploy/demo/install.ts';
 import { done, names, namespaces, type Progressing } from '../../deploy/demo/names.ts';
 import { everythingVisible, rootToken, share } from '../../deploy/demo/results.ts';
-import { replacePod, waitForCondition, waitForPod } from '../../deploy/demo/wait.ts';
+import { replacePod, waitForPhase, waitForPod } from '../../deploy/demo/wait.ts';
 import type { KubernetesObject } from '../support/cluster/api.ts';
 import { helmBinary } from '../support/cluster/binaries.ts';
 import { until } from '../support/cluster/command.ts';
@@ -97,7 +97,7 @@ async function killOperator(): Promise<void> {
 }
 
 const vaultReady = (): Promise<unknown> =>
-  waitForCondition(kubectl, `sealedvault/${names.vault}`, done.vault, 180_000);
+  waitForPhase(kubectl, `sealedvault/${names.vault}`, done.vault, 180_000);
 
 beforeAll(async () => {
   const { image, archive } = await projectImage(toTerminal);
@@ -141,7 +141,7 @@ test('a ceremony initialises it, though the operator is killed in the middle', a
   for (let times = 0; times < 3; times++) await killOperator();
   await applied;
   await killOperator();
-  await waitForCondition(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 240_000, toTerminal);
+  await waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 240_000, toTerminal);
   await vaultReady();
 });
 
@@ -200,9 +200,8 @@ test('a changed PIN rolls the pod; a wrong one leaves the vault sealed and says 
   });
   const state = await until('a sealed vault', 120_000, async () => {
     const found = await kubectl.get<Progressing>(namespaces.vault, `sealedvault/${names.vault}`);
-    return found?.status?.conditions?.some(
-      ({ type, status }) => type === done.vault && status === 'False',
-    ) === true
+    return found?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False') ===
+      true
       ? found
       : undefined;
   });
