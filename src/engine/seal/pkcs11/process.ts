@@ -10,6 +10,8 @@ const PROGRAM = fileURLToPath(
   new URL(`./agent/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 
+const MAX_LAST_WORDS = 2_000;
+
 interface Pending {
   readonly resolve: (message: Message) => void;
   readonly reject: (error: HsmError) => void;
@@ -60,11 +62,19 @@ export class ModuleProcess {
       env: { ...env },
       execArgv: [],
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     const module = new ModuleProcess(child, log);
-    await module.#wait(0, timeoutMs);
-    return module;
+    const lastWords = collectErrors(child);
+    try {
+      await module.#wait(0, timeoutMs);
+      return module;
+    } catch (error) {
+      log.warn({ pid: child.pid, output: lastWords.text() }, 'the PKCS#11 process did not start');
+      throw error;
+    } finally {
+      lastWords.stop();
+    }
   }
 
   get pid(): number | undefined {
@@ -144,6 +154,24 @@ export class ModuleProcess {
     }
     this.#pending.clear();
   }
+}
+
+/**
+ * What the process says before it is ready: there is no vendor code and no PIN in it yet, so that it may be
+ * logged. What it says later is read and thrown away.
+ */
+function collectErrors(child: ChildProcess): { text: () => string; stop: () => void } {
+  let said = '';
+  let listening = true;
+  child.stderr?.on('data', (chunk: unknown) => {
+    if (listening && said.length < MAX_LAST_WORDS) said += String(chunk).slice(0, MAX_LAST_WORDS);
+  });
+  return {
+    text: () => said,
+    stop: () => {
+      listening = false;
+    },
+  };
 }
 
 function ended(code: number | null, signal: NodeJS.Signals | null): HsmError {
