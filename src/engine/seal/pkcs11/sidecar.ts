@@ -63,6 +63,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   try {
     await listen(server, listenPath);
     log.info({ socket: listenPath }, 'hsm agent: listening');
+    supervisor.warm();
     await ended(signal);
     return 0;
   } catch (error) {

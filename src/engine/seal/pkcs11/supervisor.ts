@@ -71,6 +71,14 @@ export class ModuleSupervisor implements AgentPort {
     return untilAborted(run, signal);
   }
 
+  /** Starts the process ahead of the first call, which then need not wait for it. */
+  warm(): void {
+    const start = this.#tail.then(async () => {
+      if (!this.#closed && this.#process?.alive !== true) await this.#start();
+    });
+    this.#tail = start.catch(() => {});
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#discard();
