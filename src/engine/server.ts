@@ -68,7 +68,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     log,
     version,
     buildDate,
-    apiAddress: config.apiAddress,
     defaultLeaseTtl: config.defaultLeaseTtl,
     maxLeaseTtl: config.maxLeaseTtl,
     requirePgpShares: config.requirePgpShares,

@@ -37,7 +37,6 @@ export interface CoreOptions {
   readonly log: Logger;
   readonly version: string;
   readonly buildDate: string;
-  readonly apiAddress: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly requirePgpShares: boolean;
@@ -214,13 +213,8 @@ export class Core implements RawPort {
     };
   }
 
-  leader(): ReturnType<RawPort['leader']> {
-    if (this.#lifecycle.state !== 'active') return undefined;
-    return {
-      isSelf: true,
-      activeTime: new Date(this.#lifecycle.since).toISOString(),
-      address: this.#options.apiAddress,
-    };
+  isUnsealed(): boolean {
+    return !isSealed(this.#lifecycle);
   }
 
   /** Forgets the keys; the vault stays sealed until shares are given or the process restarts. */

@@ -1,4 +1,10 @@
-import { createServer as createHttp, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
 import express from 'express';
 import { SealedVaultError } from '../../lib/errors.ts';
@@ -6,6 +12,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { CoreRequest } from '../core/pipeline.ts';
 import type { Response } from '../logical/response.ts';
+import { acceptList } from './list-method.ts';
 import { isParseRefusal, parseRequest } from './parse.ts';
 import { render } from './render.ts';
 
@@ -55,6 +62,7 @@ export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): 
           },
           listener,
         );
+  acceptList(server);
   return server;
 }
 
@@ -66,7 +74,11 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
     if (!out.writableFinished) gone.abort();
   });
   try {
-    const request = await parseRequest(message, { maxRequestSize: options.maxRequestSize, requestId, signal: gone.signal });
+    const request = await parseRequest(message, {
+      maxRequestSize: options.maxRequestSize,
+      requestId,
+      signal: gone.signal,
+    });
     if (isParseRefusal(request)) {
       // What is left of the body is not read.
       if (!message.complete) out.setHeader('Connection', 'close');
@@ -80,7 +92,8 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
       return;
     }
     options.log.error({ err, requestId }, 'a request failed');
-    if (!out.headersSent) render({ kind: 'refusal', status: 500, errors: [publicMessage(err)] }, requestId, out, head);
+    if (!out.headersSent)
+      render({ kind: 'refusal', status: 500, errors: [publicMessage(err)] }, requestId, out, head);
     else out.destroy();
   }
 }

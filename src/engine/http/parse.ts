@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/pipeline.ts';
+import { LIST_AS } from './list-method.ts';
 
 /** Why a request is refused before anything looks at its content. */
 export interface ParseRefusal {
@@ -28,7 +29,7 @@ export interface ParseOptions {
 const OPERATIONS: Readonly<Record<string, CoreRequest['operation']>> = {
   GET: 'read',
   HEAD: 'read',
-  LIST: 'list',
+  [LIST_AS]: 'list',
   PUT: 'update',
   POST: 'update',
   PATCH: 'patch',
@@ -38,7 +39,10 @@ const MAX_PATH = 1500;
 const none: JsonObject = {};
 
 /** Reads method, path, query, token and body; nothing of it is believed. */
-export async function parseRequest(message: IncomingMessage, options: ParseOptions): Promise<CoreRequest | ParseRefusal> {
+export async function parseRequest(
+  message: IncomingMessage,
+  options: ParseOptions,
+): Promise<CoreRequest | ParseRefusal> {
   const url = message.url ?? '';
   const mark = url.indexOf('?');
   const path = decodePath(mark === -1 ? url.slice(4) : url.slice(4, mark));
@@ -46,7 +50,8 @@ export async function parseRequest(message: IncomingMessage, options: ParseOptio
   const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
   let operation = OPERATIONS[message.method ?? ''];
   if (operation === undefined) return { status: 405, message: 'unsupported method' };
-  if (operation === 'read' && query !== undefined && /^(?:1|t|true)$/i.test(query.get('list') ?? '')) operation = 'list';
+  if (operation === 'read' && query !== undefined && /^(?:1|t|true)$/i.test(query.get('list') ?? ''))
+    operation = 'list';
 
   const { headers } = message;
   const namespace = headers['x-vault-namespace'];
@@ -58,10 +63,14 @@ export async function parseRequest(message: IncomingMessage, options: ParseOptio
     return { status: 400, message: 'response wrapping is not supported: leave out X-Vault-Wrap-TTL' };
   }
   if (operation === 'patch' && !isMergePatch(headers['content-type'])) {
-    return { status: 415, message: `PATCH requires Content-Type of application/merge-patch+json, provided ${mediaType(headers['content-type'])}` };
+    return {
+      status: 415,
+      message: `PATCH requires Content-Type of application/merge-patch+json, provided ${mediaType(headers['content-type'])}`,
+    };
   }
 
-  const body = operation === 'update' || operation === 'patch' ? await readBody(message, options.maxRequestSize) : none;
+  const body =
+    operation === 'update' || operation === 'patch' ? await readBody(message, options.maxRequestSize) : none;
   if (body instanceof BodyRefusal) return body;
   const { socket } = message;
   return {
@@ -91,15 +100,18 @@ function decodePath(raw: string): string | ParseRefusal {
       return { status: 400, message: 'the path is not valid percent-encoded UTF-8' };
     }
   }
-  if (path.length > MAX_PATH || Buffer.byteLength(path) > MAX_PATH) return { status: 400, message: `the path is longer than ${MAX_PATH} bytes` };
-  if (path.includes('..') && path.split('/').includes('..')) return { status: 400, message: 'the path must not contain ".."' };
+  if (path.length > MAX_PATH || Buffer.byteLength(path) > MAX_PATH)
+    return { status: 400, message: `the path is longer than ${MAX_PATH} bytes` };
+  if (path.includes('..') && path.split('/').includes('..'))
+    return { status: 400, message: 'the path must not contain ".."' };
   if (/\p{Cc}/u.test(path)) return { status: 400, message: 'the path must not contain control characters' };
   return path;
 }
 
 async function readBody(message: IncomingMessage, limit: number): Promise<JsonObject | BodyRefusal> {
   const refuse = (status: number, text: string): BodyRefusal => new BodyRefusal(status, text);
-  if (limit > 0 && Number(message.headers['content-length'] ?? 0) > limit) return refuse(413, 'request body too large');
+  if (limit > 0 && Number(message.headers['content-length'] ?? 0) > limit)
+    return refuse(413, 'request body too large');
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
@@ -114,7 +126,9 @@ async function readBody(message: IncomingMessage, limit: number): Promise<JsonOb
   try {
     const value = parseJson(text);
     if (value === null) return none;
-    return isJsonObject(value) ? value : refuse(400, 'failed to decode JSON input: the body must be a JSON object');
+    return isJsonObject(value)
+      ? value
+      : refuse(400, 'failed to decode JSON input: the body must be a JSON object');
   } catch {
     // The parser's message quotes the body.
     return refuse(400, 'failed to decode JSON input: the body is not valid JSON');

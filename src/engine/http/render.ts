@@ -22,14 +22,30 @@ export function render(response: Response, requestId: string, out: ServerRespons
       return;
     }
     case 'advised':
-      send(out, 200, { ...envelope(requestId, { data: response.data }), lease_duration: response.leaseDuration }, head);
+      send(
+        out,
+        200,
+        { ...envelope(requestId, { data: response.data }), lease_duration: response.leaseDuration },
+        head,
+      );
       return;
     case 'auth':
-      send(out, 200, { ...envelope(requestId, { data: null, warnings: response.warnings }), auth: renderAuth(response.auth) }, head);
+      send(
+        out,
+        200,
+        {
+          ...envelope(requestId, { data: null, warnings: response.warnings }),
+          auth: renderAuth(response.auth),
+        },
+        head,
+      );
   }
 }
 
-function envelope(requestId: string, { data, warnings }: { data: JsonObject | null; warnings?: readonly string[] | undefined }): JsonObject {
+function envelope(
+  requestId: string,
+  { data, warnings }: { data: JsonObject | null; warnings?: readonly string[] | undefined },
+): JsonObject {
   return {
     request_id: requestId,
     lease_id: '',

@@ -39,11 +39,11 @@ const tuneFields = {
 /** sys/mounts or sys/auth: list, mount, unmount, read, tune. */
 export function mountPaths(port: SysPort, table: Table): Path[] {
   const access = table === 'auth' ? ({ access: 'sudo' } as const) : {};
-  const find = (name: string): MountEntry | undefined =>
-    port.mounts.entries(table).find((entry) => entry.path === slash(name));
-  const missing = (name: string): Response =>
+  const find = (name: string, among = table): MountEntry | undefined =>
+    port.mounts.entries(among).find((entry) => entry.path === slash(name));
+  const missing = (name: string, among = table): Response =>
     badRequest(
-      table === 'auth' ? `no auth engine at ${slash(name)}` : `no secret engine mount at ${slash(name)}`,
+      among === 'auth' ? `no auth engine at ${slash(name)}` : `no secret engine mount at ${slash(name)}`,
     );
 
   return [
@@ -95,8 +95,10 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         read: {
           summary: 'Read the configuration of the mount.',
           handler: (_request, values) => {
-            const tuned = tuneTarget(values.path);
-            if (tuned !== undefined) return read(port, find(tuned), missing(tuned));
+            const tuned = tuneTarget(table, values.path);
+            if (tuned !== undefined) {
+              return read(port, find(tuned.name, tuned.table), missing(tuned.name, tuned.table));
+            }
             const entry = find(values.path);
             return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
           },
@@ -104,8 +106,10 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         update: {
           summary: 'Mount a backend.',
           handler: async (_request, values) => {
-            const tuned = tuneTarget(values.path);
-            if (tuned !== undefined) return tune(port, table, tuned, values, missing(tuned));
+            const tuned = tuneTarget(table, values.path);
+            if (tuned !== undefined) {
+              return tune(port, tuned.table, tuned.name, values, missing(tuned.name, tuned.table));
+            }
             const config = readConfig(values.config ?? {});
             if (typeof config === 'string') return badRequest(config);
             const type =
@@ -226,8 +230,16 @@ function slash(name: string): string {
   return name.endsWith('/') ? name : `${name}/`;
 }
 
-function tuneTarget(name: string): string | undefined {
-  return name.endsWith('/tune') ? name.slice(0, -'/tune'.length) : undefined;
+// `x/tune`; below sys/mounts, `auth/x/tune` is the auth method's.
+function tuneTarget(
+  table: Table,
+  name: string,
+): { readonly table: Table; readonly name: string } | undefined {
+  if (!name.endsWith('/tune')) return undefined;
+  const target = name.slice(0, -'/tune'.length);
+  return table === 'mounts' && target.startsWith('auth/')
+    ? { table: 'auth', name: target.slice('auth/'.length) }
+    : { table, name: target };
 }
 
 function isMountPath(name: string): boolean {

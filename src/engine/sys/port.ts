@@ -52,7 +52,7 @@ export interface RawPort {
     readonly migrate: boolean;
   }): Promise<SealStatus | { readonly refused: string }>;
   health(): Promise<Health>;
-  leader(): { readonly isSelf: boolean; readonly activeTime: string; readonly address: string } | undefined;
+  isUnsealed(): boolean;
 }
 
 export interface InitRequest {

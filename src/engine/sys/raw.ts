@@ -195,13 +195,12 @@ function leaderPath(port: RawPort): Path {
       read: {
         summary: 'Returns the high availability status and current leader instance of Vault.',
         handler: () => {
-          const leader = port.leader();
-          if (leader === undefined) return { kind: 'refusal', status: 503, errors: ['Vault is sealed'] };
+          if (!port.isUnsealed()) return { kind: 'refusal', status: 503, errors: ['Vault is sealed'] };
           return raw({
             ha_enabled: false,
-            is_self: leader.isSelf,
-            active_time: leader.activeTime,
-            leader_address: leader.address,
+            is_self: false,
+            active_time: '0001-01-01T00:00:00Z',
+            leader_address: '',
             leader_cluster_address: '',
             performance_standby: false,
             performance_standby_last_remote_wal: 0,

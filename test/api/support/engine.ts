@@ -85,7 +85,7 @@ export class TestEngine {
     method: string,
     path: string,
     body?: unknown,
-    token = this.root,
+    token: string = this.root,
     headers: Record<string, string> = {},
   ): Promise<Answer> {
     const response = await fetch(`${this.address}/v1/${path}`, {
@@ -103,6 +103,10 @@ export class TestEngine {
       body: text === '' ? undefined : JSON.parse(text),
       headers: response.headers,
     };
+  }
+
+  async reload(): Promise<void> {
+    await this.#engine?.reload();
   }
 
   async stop(): Promise<void> {

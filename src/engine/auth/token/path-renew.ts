@@ -86,6 +86,7 @@ function renewedTtl(entry: TokenEntry, wanted: number, request: LogicalRequest, 
   const untilExplicit =
     entry.explicitMaxTtl > 0 ? entry.creationTime + entry.explicitMaxTtl - now : Number.POSITIVE_INFINITY;
   if (entry.period > 0) return Math.min(entry.period, untilExplicit);
-  const base = wanted > 0 ? wanted : entry.creationTtl || request.leaseTtl.default;
+  const granted = entry.expireTime - (entry.lastRenewal || entry.creationTime);
+  const base = wanted > 0 ? wanted : granted || request.leaseTtl.default;
   return Math.min(base, entry.creationTime + request.leaseTtl.max - now, untilExplicit);
 }
