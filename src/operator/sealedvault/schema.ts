@@ -152,12 +152,9 @@ const hsm = z
       .boolean()
       .default(false)
       .meta({ description: 'Make the key on the HSM when it is not there.' }),
-    placement: z
-      .enum(['Sidecar', 'Engine'])
-      .default('Sidecar')
-      .meta({
-        description: 'Where the library, slot and PIN are: in a container of their own, or in the engine’s.',
-      }),
+    placement: z.enum(['Sidecar', 'Engine']).default('Sidecar').meta({
+      description: 'Where the library, slot and PIN are: in a container of their own, or in the engine’s.',
+    }),
     volumes: z
       .array(volume)
       .max(16)
@@ -166,13 +163,9 @@ const hsm = z
         description: 'Further volumes of the container that loads the library, and of no other.',
         ...listMap('name'),
       }),
-    network: z
-      .array(network)
-      .max(32)
-      .default([])
-      .meta({
-        description: 'Addresses of HSMs on the network. Connections of the pod to others are denied.',
-      }),
+    network: z.array(network).max(32).default([]).meta({
+      description: 'Addresses of HSMs on the network. Connections of the pod to others are denied.',
+    }),
   })
   .meta(
     cel(
@@ -235,13 +228,10 @@ export const sealedVaultSpec: z.ZodType<SealedVaultSpec> = z
       .max(8)
       .default([{ stdout: {} }])
       .meta({ description: 'Audit devices. A request that none of them can log is refused.' }),
-    tls: z
-      .object({ secretName: objectName })
-      .optional()
-      .meta({
-        description:
-          'A Secret with tls.crt, tls.key and ca.crt that serves instead of the operator’s own certificate.',
-      }),
+    tls: z.object({ secretName: objectName }).optional().meta({
+      description:
+        'A Secret with tls.crt, tls.key and ca.crt that serves instead of the operator’s own certificate.',
+    }),
     deletionPolicy: z
       .enum(['Retain', 'Delete'])
       .default('Retain')

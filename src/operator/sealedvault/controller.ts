@@ -1,0 +1,123 @@
+import type { ControllerOptions } from '../options.ts';
+import type {
+  Controller,
+  KubeObject,
+  ObjectKey,
+  ReconcileContext,
+  ReconcileResult,
+} from '../runtime/runtime.ts';
+import { Certificates } from './certificates.ts';
+import { credentialSecrets, observeCredentials } from './credentials.ts';
+import { Deletion } from './delete.ts';
+import { SEALED_VAULT, type SealedVault } from './kind.ts';
+import { POD_SELECTOR, VAULT_LABEL } from './names.ts';
+import { plan } from './plan.ts';
+import { observePods, podsOf } from './pods.ts';
+import type { StatefulSet } from './resources/statefulset.ts';
+import { ReferenceIndex } from './references.ts';
+import { deletingStatus, transitions } from './status.ts';
+import type { SealedVaultStatus } from './status-schema.ts';
+import {
+  CONFIG_MAP,
+  NETWORK_POLICY,
+  POD,
+  POD_DISRUPTION_BUDGET,
+  SECRET,
+  SERVICE,
+  SERVICE_ACCOUNT,
+  STATEFUL_SET,
+} from './types.ts';
+
+const SOON_MS = 10_000;
+const LATER_MS = 30_000;
+
+/** Keeps every SealedVault's objects, pod labels and status. */
+export function createSealedVaultController(options: ControllerOptions): Controller {
+  const reconciler = new SealedVaultReconciler(options);
+  const owned = [CONFIG_MAP, NETWORK_POLICY, POD_DISRUPTION_BUDGET, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET];
+  return {
+    name: 'sealedvault',
+    primary: SEALED_VAULT,
+    watches: [
+      ...owned.map((type) => ({ type, labelSelector: VAULT_LABEL })),
+      { type: POD, labelSelector: POD_SELECTOR, map: vaultOfPod },
+      { type: SECRET, metadataOnly: true, map: (secret) => reconciler.references.keysOf(secret) },
+    ],
+    concurrency: 16,
+    deadlineMs: 60_000,
+    reconcile: (key, context) => reconciler.reconcile(key, context),
+  };
+}
+
+function vaultOfPod({ metadata }: KubeObject): readonly ObjectKey[] {
+  const name = metadata.labels?.[VAULT_LABEL];
+  return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }];
+}
+
+class SealedVaultReconciler {
+  readonly references: ReferenceIndex = new ReferenceIndex();
+  readonly #options: ControllerOptions;
+  readonly #certificates: Certificates;
+  readonly #deletion: Deletion;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#certificates = new Certificates(options);
+    this.#deletion = new Deletion(options);
+  }
+
+  async reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
+    const vault = context.cache.get<SealedVault>(SEALED_VAULT, key);
+    if (vault === undefined) {
+      this.references.set(key, []);
+      return {};
+    }
+    const tlsSecret = vault.spec.tls?.secretName;
+    this.references.set(key, [...credentialSecrets(vault), ...(tlsSecret === undefined ? [] : [tlsSecret])]);
+    const step = await this.#deletion.step(vault, context);
+    if (vault.metadata.deletionTimestamp !== undefined) {
+      if (step !== 'gone' && step !== 'release') await this.#report(vault, deletingStatus(vault), context);
+      else this.#certificates.forget(vault.metadata.uid ?? '');
+      return step === 'stop-pods' || step === 'delete-data' ? { requeueAfterMs: 1_000 } : {};
+    }
+    return this.#keep(vault, key, context);
+  }
+
+  async #keep(vault: SealedVault, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
+    const tls = await this.#certificates.ensure(vault, context);
+    const pods = podsOf(vault, context.cache);
+    const observed = {
+      statefulSet: context.cache.get<StatefulSet>(STATEFUL_SET, key),
+      pods: await observePods(vault, pods, tls, this.#options.vaultClient, context.signal),
+      credentials: observeCredentials(vault, context.cache),
+      tls,
+    };
+    const { objects, labels, status } = plan(vault, observed, context.clock.now(), this.#options);
+    for (const [type, object] of objects) await context.api.apply(type, object, context.signal);
+    for (const { pod, labels: wanted } of labels) {
+      const podKey = { namespace: key.namespace, name: pod.metadata.name };
+      // The uid makes it a conflict, and not a lie, when another pod has the name by now.
+      const patch = { labels: wanted, uid: pod.metadata.uid };
+      await context.api.patchMetadata(POD, podKey, patch, context.signal);
+    }
+    await this.#report(vault, status, context);
+    const ready = status.phase === 'Ready';
+    // Neighbours shall not all be asked in the same moment.
+    return { requeueAfterMs: (ready ? LATER_MS : SOON_MS) * (0.8 + context.random.fraction() * 0.4) };
+  }
+
+  async #report(vault: SealedVault, status: SealedVaultStatus, context: ReconcileContext): Promise<void> {
+    const { apiVersion, kind, metadata } = vault;
+    const { name, namespace } = metadata;
+    const object = {
+      apiVersion,
+      kind,
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+      status,
+    };
+    const outcome = await context.api.applyStatus(SEALED_VAULT, object, context.signal);
+    if (outcome === 'unchanged') return;
+    for (const { type, reason, message } of transitions(vault.status, status))
+      context.events.record(vault, type, reason, message);
+  }
+}

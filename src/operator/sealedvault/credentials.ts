@@ -1,0 +1,45 @@
+import type { Cache } from '../runtime/runtime.ts';
+import type { SealedVault } from './kind.ts';
+import { SECRET } from './types.ts';
+
+/**
+ * The Secrets with slot and PIN: whether they are there and whether they changed. Their content never comes here;
+ * the watch asks for metadata only, and the kubelet alone reads the values.
+ */
+export type Credentials =
+  | { readonly state: 'found'; readonly revision: string }
+  | { readonly state: 'missing'; readonly names: readonly string[] }
+  | { readonly state: 'unreadable' };
+
+/** @returns the names of the Secrets that a vault's pod takes its credentials from. */
+export function credentialSecrets({ spec }: Pick<SealedVault, 'spec'>): readonly string[] {
+  const names = [spec.hsm.slotFrom, spec.hsm.pinFrom]
+    .filter((each) => each !== undefined)
+    .map(({ secretKeyRef }) => secretKeyRef.name);
+  return [...new Set(names)];
+}
+
+/** Looks for a vault's Secrets in what the watch knows. */
+export function observeCredentials(vault: SealedVault, cache: Cache): Credentials {
+  const namespace = vault.metadata.namespace ?? '';
+  if (!cache.isSynced(SECRET, namespace)) return { state: 'unreadable' };
+  const found = credentialSecrets(vault).map((name) => ({
+    name,
+    metadata: cache.get(SECRET, { namespace, name })?.metadata,
+  }));
+  const missing = found.filter(({ metadata }) => metadata === undefined).map(({ name }) => name);
+  if (missing.length > 0) return { state: 'missing', names: missing };
+  // A Secret that was deleted and made again has another uid; one that was changed, another version.
+  const revision = found.map(({ metadata }) => `${metadata?.uid}/${metadata?.resourceVersion}`).join(',');
+  return { state: 'found', revision };
+}
+
+/** The commands that let the operator see the Secrets of a namespace. */
+export function grantCommand(namespace: string, operatorNamespace: string): string {
+  return (
+    `kubectl create role sealedvault-secrets --namespace ${namespace} --resource=secrets` +
+    ' --verb=get,list,watch,create,patch,update,delete' +
+    ` && kubectl create rolebinding sealedvault-secrets --namespace ${namespace} --role=sealedvault-secrets` +
+    ` --serviceaccount=${operatorNamespace}:sealedvault`
+  );
+}

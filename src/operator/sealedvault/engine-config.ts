@@ -1,0 +1,77 @@
+import type { VaultNames } from './names.ts';
+import type { AuditSpec, HsmSpec, SealedVaultSpec } from './spec.ts';
+
+/** Where things are in a vault's pod. */
+export const PATHS = {
+  config: '/etc/sealedvault',
+  engine: '/etc/sealedvault/engine.json',
+  agent: '/etc/sealedvault/agent.json',
+  tls: '/etc/sealedvault/tls',
+  volume: '/vault',
+  data: '/vault/data',
+  run: '/run/hsm',
+  // An emptyDir is open to everybody in the pod; the agent makes this folder for its own user and group.
+  socket: '/run/hsm/private/agent.sock',
+  library: '/hsm/library',
+} as const;
+
+/** The engine's configuration: Vault's keys, no credential. */
+export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
+  return {
+    listener: [
+      {
+        tcp: {
+          address: '[::]:8200',
+          tls_cert_file: `${PATHS.tls}/tls.crt`,
+          tls_key_file: `${PATHS.tls}/tls.key`,
+          tls_client_ca_file: `${PATHS.tls}/ca.crt`,
+        },
+      },
+    ],
+    storage: { lmdb: { path: PATHS.data } },
+    seal: {
+      pkcs11:
+        spec.hsm.placement === 'Sidecar' ? { agent_address: `unix://${PATHS.socket}` } : hsmStanza(spec.hsm),
+    },
+    audit: auditDevices(spec.audit),
+    api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,
+    require_pgp_shares: true,
+    init_client_name: 'sealedvault-operator',
+    log_level: spec.logLevel,
+    disable_mlock: true,
+  };
+}
+
+/** The HSM agent's configuration; undefined when there is no agent. */
+export function agentConfig(hsm: HsmSpec): object | undefined {
+  return hsm.placement === 'Sidecar' ? { seal: { pkcs11: hsmStanza(hsm) } } : undefined;
+}
+
+/** Slot and PIN are not in it: they are in the environment. */
+function hsmStanza(hsm: HsmSpec): Record<string, string | boolean> {
+  const { library, tokenLabel, serial, keyLabel, keyId, mechanism, rsaOaepHash } = hsm;
+  return {
+    lib: library.path,
+    ...(tokenLabel === undefined ? {} : { token_label: tokenLabel }),
+    ...(serial === undefined ? {} : { serial }),
+    ...(keyLabel === undefined ? {} : { key_label: keyLabel }),
+    ...(keyId === undefined ? {} : { key_id: keyId }),
+    ...(mechanism === undefined ? {} : { mechanism }),
+    ...(rsaOaepHash === undefined ? {} : { rsa_oaep_hash: rsaOaepHash }),
+    ...(hsm.generateKey ? { generate_key: true } : {}),
+    // The library's process gets a fixed list of variables, and those that are named here.
+    ...(library.env.length === 0 ? {} : { library_env: library.env.map(({ name }) => name).join(',') }),
+  };
+}
+
+// Vault's form gives each device a name; two of a kind need different ones.
+function auditDevices(devices: readonly AuditSpec[]): object[] {
+  return devices.map(({ file }, index) => {
+    const type = file === undefined ? 'stdout' : 'file';
+    const before = devices
+      .slice(0, index)
+      .filter((other) => (other.file === undefined) === (file === undefined));
+    const settings = file === undefined ? {} : { file_path: file.path };
+    return { [type]: before.length === 0 ? settings : { [`${type}-${before.length + 1}`]: settings } };
+  });
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import type { KubeObject } from '../../runtime/runtime.ts';
+import { agentConfig, engineConfig } from '../engine-config.ts';
+import type { SealedVault } from '../kind.ts';
+import { namesOf, ownedMeta } from '../names.ts';
+
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Configuration of the engine and of the HSM agent. It holds no credential. */
+export function configMap(vault: SealedVault): ConfigMap {
+  const names = namesOf({ namespace: vault.metadata.namespace ?? '', name: vault.metadata.name });
+  const agent = agentConfig(vault.spec.hsm);
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: ownedMeta(vault, names.config),
+    data: {
+      'engine.json': `${JSON.stringify(engineConfig(vault.spec, names), null, 2)}\n`,
+      ...(agent === undefined ? {} : { 'agent.json': `${JSON.stringify(agent, null, 2)}\n` }),
+    },
+  };
+}
+
+/** What a changed configuration changes, so that pods are replaced: the engine reads its file once. */
+export function configRevision(map: ConfigMap): string {
+  return createHash('sha256')
+    .update(JSON.stringify(map.data ?? {}))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** The certificates to trust: `ca.crt` for clients of the vault, `client-ca.crt` for the vault's own clients. */
+export function trustMap(
+  vault: SealedVault,
+  trust: { readonly server: string | undefined; readonly client: string },
+): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: ownedMeta(vault, `${vault.metadata.name}-ca`),
+    data: {
+      ...(trust.server === undefined ? {} : { 'ca.crt': trust.server }),
+      'client-ca.crt': trust.client,
+    },
+  };
+}

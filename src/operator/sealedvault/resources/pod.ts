@@ -1,0 +1,140 @@
+import { PATHS } from '../engine-config.ts';
+import type { SealedVault } from '../kind.ts';
+import { CONFIG_REVISION, labelsOf, namesOf, PIN_REVISION, PORT } from '../names.ts';
+import { CONTAINER_SECURITY, hsmParts } from './hsm.ts';
+
+/** What a pod depends on besides the spec. */
+export interface PodInputs {
+  /** The image when the spec names none. */
+  readonly image: string;
+  readonly configRevision: string;
+  /** Of the Secrets with slot and PIN; undefined while unknown. */
+  readonly pinRevision: string | undefined;
+}
+
+const USER = 10_001;
+const scratch = (sizeLimit: string): object => ({ emptyDir: { medium: 'Memory', sizeLimit } });
+
+/** The pod of a vault: restricted, without a service account's token, the PIN in one container only. */
+export function podTemplate(vault: SealedVault, inputs: PodInputs): object {
+  const { spec } = vault;
+  const names = namesOf({ namespace: vault.metadata.namespace ?? '', name: vault.metadata.name });
+  const image = spec.image ?? inputs.image;
+  const sidecar = spec.hsm.placement === 'Sidecar';
+  const hsm = hsmParts(spec.hsm, image);
+  const engineMounts = [
+    { name: 'config', mountPath: PATHS.config, readOnly: true },
+    { name: 'data', mountPath: PATHS.volume },
+    { name: 'tmp', mountPath: '/tmp' },
+    ...(sidecar ? [{ name: 'run', mountPath: PATHS.run }] : hsm.mounts),
+  ];
+  const engine = {
+    name: 'engine',
+    image,
+    args: ['server', `-config=${PATHS.engine}`],
+    ...(sidecar ? {} : { env: hsm.env }),
+    ports: [{ name: 'https', containerPort: PORT, protocol: 'TCP' }],
+    resources: spec.resources ?? { requests: { cpu: '100m', memory: '256Mi' } },
+    ...probes(),
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: engineMounts,
+  };
+  return {
+    metadata: {
+      labels: labelsOf(names.key),
+      annotations: {
+        'kubectl.kubernetes.io/default-container': 'engine',
+        [CONFIG_REVISION]: inputs.configRevision,
+        ...(inputs.pinRevision === undefined ? {} : { [PIN_REVISION]: inputs.pinRevision }),
+      },
+    },
+    spec: {
+      serviceAccountName: vault.metadata.name,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 30,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: USER,
+        runAsGroup: USER,
+        fsGroup: USER,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      initContainers: [...hsm.before, ...(sidecar ? [agent(image, hsm)] : [])],
+      containers: [engine],
+      volumes: [
+        configVolume(names, spec.tls?.secretName ?? names.tls),
+        { name: 'tmp', ...scratch('64Mi') },
+        ...(sidecar
+          ? [
+              {
+                name: 'agent-config',
+                configMap: { name: names.config, items: [{ key: 'agent.json', path: 'agent.json' }] },
+              },
+              { name: 'agent-tmp', ...scratch('64Mi') },
+              { name: 'run', ...scratch('1Mi') },
+            ]
+          : []),
+        ...hsm.volumes,
+      ],
+      ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
+      ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
+    },
+  };
+}
+
+// No probe: the agent must outlive an HSM that is away, and the engine asks again for as long as there is no socket.
+function agent(image: string, hsm: ReturnType<typeof hsmParts>): object {
+  return {
+    name: 'hsm-agent',
+    image,
+    restartPolicy: 'Always',
+    args: ['hsm-agent', `-config=${PATHS.agent}`, `-listen=${PATHS.socket}`],
+    env: hsm.env,
+    resources: { requests: { cpu: '10m', memory: '64Mi' } },
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: [
+      { name: 'agent-config', mountPath: PATHS.config, readOnly: true },
+      { name: 'agent-tmp', mountPath: '/tmp' },
+      { name: 'run', mountPath: PATHS.run },
+      ...hsm.mounts,
+    ],
+  };
+}
+
+/** A sealed vault is alive: killing it would help nobody. It is ready when it can be used. */
+function probes(): object {
+  const get = (query: string): object => ({
+    httpGet: { path: `/v1/sys/health?standbyok=true${query}`, port: PORT, scheme: 'HTTPS' },
+  });
+  const alive = get('&sealedcode=200&uninitcode=200');
+  return {
+    startupProbe: { ...alive, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 120 },
+    livenessProbe: { ...alive, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+    readinessProbe: { ...get(''), periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 2 },
+  };
+}
+
+/** Configuration, certificate and client authority in one folder; certificates are replaced in place, without a roll. */
+function configVolume(names: ReturnType<typeof namesOf>, certificate: string): object {
+  return {
+    name: 'config',
+    projected: {
+      defaultMode: 0o440,
+      sources: [
+        { configMap: { name: names.config, items: [{ key: 'engine.json', path: 'engine.json' }] } },
+        {
+          secret: {
+            name: certificate,
+            items: [
+              { key: 'tls.crt', path: 'tls/tls.crt' },
+              { key: 'tls.key', path: 'tls/tls.key' },
+            ],
+          },
+        },
+        { configMap: { name: names.trust, items: [{ key: 'client-ca.crt', path: 'tls/ca.crt' }] } },
+      ],
+    },
+  };
+}
