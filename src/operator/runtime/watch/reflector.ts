@@ -22,11 +22,11 @@ export interface ReflectorTarget {
 
 /** Whom a reflector tells. */
 export interface ReflectorSink {
-  replace(objects: readonly KubeObject[]): void;
-  put(object: KubeObject): void;
-  remove(object: KubeObject): void;
+  replace(objects: readonly KubeObject[]): unknown;
+  put(object: KubeObject): unknown;
+  remove(object: KubeObject): unknown;
   /** Whether what was told is complete: false until the first list, and while the API server forbids it. */
-  synced(synced: boolean): void;
+  synced(synced: boolean): unknown;
 }
 
 /** Times of a reflector; the defaults are for production. */
