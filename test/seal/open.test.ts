@@ -248,7 +248,14 @@ describe('sealed values', () => {
     const [a, b] = [await seal.random(32, call), await seal.random(65_536, call)];
     expect([a.length, b.length]).toEqual([32, 65_536]);
     expect(new Set(b).size).toBe(256);
-    await expect(seal.random(0, call)).rejects.toMatchObject({ code: 'ERR_HSM_AGENT_UNAVAILABLE' });
+    for (const length of [0, 65_537, 1.5]) {
+      await expect(seal.random(length, call)).rejects.toMatchObject({ code: 'ERR_HSM_OPERATION' });
+    }
+    for (const length of [0, 65_537]) {
+      using secret = Secret.own(new Uint8Array(length));
+      await expect(seal.wrap(secret, CONTEXT, call)).rejects.toMatchObject({ code: 'ERR_HSM_OPERATION' });
+    }
+    expect(seal.health().healthy).toBe(true);
   });
 });
 

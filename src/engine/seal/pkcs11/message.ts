@@ -85,9 +85,10 @@ export function numberField(head: Readonly<Record<string, unknown>>, name: strin
   return value;
 }
 
-export function part(message: Message, name: string): Uint8Array {
+/** @param most its length in bytes */
+export function part(message: Message, name: string, most: number): Uint8Array {
   const bytes = message.parts.get(name);
-  if (bytes === undefined) throw malformed();
+  if (bytes === undefined || bytes.length > most) throw malformed();
   return bytes;
 }
 

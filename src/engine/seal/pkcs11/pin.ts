@@ -9,7 +9,7 @@ export type PinSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'missing' };
 
-const MAX_PIN_BYTES = 4096;
+export const MAX_PIN_BYTES = 4096;
 
 /**
  * @returns the PIN; the caller disposes it. One line break at the end of a file does not belong to it.

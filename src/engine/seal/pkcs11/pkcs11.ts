@@ -9,7 +9,7 @@ import { type AgentPort, type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { contextBytes, decodeBlob, encodeBlob } from './blob.ts';
 import type { Pkcs11Config } from './config.ts';
 import { HsmError } from './errors.ts';
-import type { KeyReport } from './protocol.ts';
+import { type KeyReport, MAX_PLAINTEXT, MAX_RANDOM } from './protocol.ts';
 import { RemoteAgent } from './remote.ts';
 import { ModuleSupervisor } from './supervisor.ts';
 
@@ -112,6 +112,7 @@ class AgentSeal implements Pkcs11Seal {
   }
 
   async wrap(plaintext: Secret, context: SealContext, options: SealCallOptions): Promise<Uint8Array> {
+    checkLength(plaintext.length, MAX_PLAINTEXT);
     const copy = plaintext.borrow((bytes) => Uint8Array.from(bytes));
     try {
       const request = { plaintext: copy, aad: contextBytes(context) };
@@ -128,6 +129,7 @@ class AgentSeal implements Pkcs11Seal {
   }
 
   async random(length: number, options: SealCallOptions): Promise<Uint8Array> {
+    checkLength(length, MAX_RANDOM);
     const { bytes } = await this.#observe(() => this.#port.call('random', { length }, options));
     if (bytes.length !== length)
       throw new HsmError('ERR_HSM_OPERATION', { hint: 'too few random bytes came' });
@@ -190,5 +192,12 @@ class AgentSeal implements Pkcs11Seal {
       }
       throw error;
     }
+  }
+}
+
+// Before the agent sees it: what it cannot do is no fault of the HSM.
+function checkLength(length: number, most: number): void {
+  if (!Number.isInteger(length) || length < 1 || length > most) {
+    throw new HsmError('ERR_HSM_OPERATION', { hint: `a length between 1 and ${most} bytes is possible` });
   }
 }

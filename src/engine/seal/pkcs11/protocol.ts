@@ -56,8 +56,10 @@ export interface KeyReport {
   readonly attributes: Readonly<Record<string, boolean>>;
 }
 
-const MAX_PLAINTEXT = 64 * 1024;
-const MAX_RANDOM = 64 * 1024;
+export const MAX_PLAINTEXT: number = 64 * 1024;
+export const MAX_RANDOM: number = 64 * 1024;
+/** A GCM tag and more; an IV; a context. */
+const MAX_OVERHEAD = 1024;
 
 type Head = Record<string, unknown>;
 
@@ -98,9 +100,9 @@ export const codecs: { readonly [K in AgentOp]: Codec<AgentCalls[K]['request'], 
   wrap: {
     writeRequest: ({ plaintext, aad }) => ({ head: {}, parts: { plaintext, aad } }),
     readRequest: (message) => {
-      const plaintext = part(message, 'plaintext');
-      if (plaintext.length === 0 || plaintext.length > MAX_PLAINTEXT) throw malformed();
-      return { plaintext, aad: part(message, 'aad') };
+      const plaintext = part(message, 'plaintext', MAX_PLAINTEXT);
+      if (plaintext.length === 0) throw malformed();
+      return { plaintext, aad: part(message, 'aad', MAX_OVERHEAD) };
     },
     writeReply: sealedFields,
     readReply: readSealed,
@@ -110,9 +112,9 @@ export const codecs: { readonly [K in AgentOp]: Codec<AgentCalls[K]['request'], 
       const { head, parts } = sealedFields(sealed);
       return { head, parts: { ...parts, aad } };
     },
-    readRequest: (message) => ({ sealed: readSealed(message), aad: part(message, 'aad') }),
+    readRequest: (message) => ({ sealed: readSealed(message), aad: part(message, 'aad', MAX_OVERHEAD) }),
     writeReply: ({ plaintext }) => ({ head: {}, parts: { plaintext } }),
-    readReply: (message) => ({ plaintext: part(message, 'plaintext') }),
+    readReply: (message) => ({ plaintext: part(message, 'plaintext', MAX_PLAINTEXT) }),
   },
   random: {
     writeRequest: ({ length }) => ({ head: { length }, parts: {} }),
@@ -122,7 +124,7 @@ export const codecs: { readonly [K in AgentOp]: Codec<AgentCalls[K]['request'], 
       return { length };
     },
     writeReply: ({ bytes }) => ({ head: {}, parts: { bytes } }),
-    readReply: (message) => ({ bytes: part(message, 'bytes') }),
+    readReply: (message) => ({ bytes: part(message, 'bytes', MAX_RANDOM) }),
   },
 };
 
@@ -177,8 +179,8 @@ function readSealed(message: Message): Sealed {
     keyLabel: textField(head, 'keyLabel'),
     keyId: textField(head, 'keyId'),
     checkValue: textField(head, 'checkValue'),
-    iv: part(message, 'iv'),
-    ciphertext: part(message, 'ciphertext'),
+    iv: part(message, 'iv', MAX_OVERHEAD),
+    ciphertext: part(message, 'ciphertext', MAX_PLAINTEXT + MAX_OVERHEAD),
   };
 }
 

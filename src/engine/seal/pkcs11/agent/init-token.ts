@@ -2,6 +2,7 @@ import type { PKCS11 } from 'pkcs11js';
 import { text } from '../../../../lib/bytes.ts';
 import { HsmError } from '../errors.ts';
 import { decodeMessage, encodeMessage, part, textField } from '../message.ts';
+import { MAX_PIN_BYTES } from '../pin.ts';
 import { errorFields } from '../protocol.ts';
 import { CKF_SESSION, CKF_TOKEN, CKU } from './cryptoki.ts';
 import { faultOf } from './fault.ts';
@@ -65,8 +66,8 @@ function answer(bytes: Uint8Array): Uint8Array {
   try {
     const message = decodeMessage(bytes);
     const { head } = message;
-    const pin = part(message, 'pin');
-    const soPin = part(message, 'soPin');
+    const pin = part(message, 'pin', MAX_PIN_BYTES);
+    const soPin = part(message, 'soPin', MAX_PIN_BYTES);
     try {
       return encodeMessage({
         token: initToken({ lib: textField(head, 'lib'), label: textField(head, 'label'), pin, soPin }),

@@ -1,5 +1,6 @@
 import { isMechanismName, isOaepHash } from '../mechanism.ts';
 import { isObject, malformed, type Message, part, textField } from '../message.ts';
+import { MAX_PIN_BYTES } from '../pin.ts';
 import type { ConnectOptions, HsmSettings } from './hsm.ts';
 
 /** The one message that only a parent sends: settings, PIN and what to do before. */
@@ -47,6 +48,6 @@ export function readConnect(message: Message): ConnectMessage & { readonly pin: 
       forceRwSession: settings['forceRwSession'] === true,
     },
     options: { generateKey: options['generateKey'] === true, reinitialize: options['reinitialize'] === true },
-    pin: part(message, 'pin'),
+    pin: part(message, 'pin', MAX_PIN_BYTES),
   };
 }
