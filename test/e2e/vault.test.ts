@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { client as VaultClient } from 'node-vault';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Custodians } from '../../deploy/demo/custodians.ts';
 import { expectValue, openVault, writeAndRead } from '../../deploy/demo/client.ts';
@@ -99,6 +100,15 @@ async function killOperator(): Promise<void> {
 const vaultReady = (): Promise<unknown> =>
   waitForPhase(kubectl, `sealedvault/${names.vault}`, done.vault, 180_000);
 
+/** As any client can ask for it; the client's own method knows no recovery shares. */
+function initialize(client: VaultClient): Promise<unknown> {
+  return client.request({
+    path: '/sys/init',
+    method: 'PUT',
+    json: { recovery_shares: 1, recovery_threshold: 1 },
+  });
+}
+
 beforeAll(async () => {
   const { image, archive } = await projectImage(toTerminal);
   const helm = await helmBinary(toTerminal);
@@ -127,7 +137,7 @@ test('before its ceremony the vault runs sealed, and nobody but the operator may
   const { client, forward } = await openVault(kubectl, { service: `pod/${pod}` });
   try {
     expect(await client.health()).toMatchObject({ initialized: false, sealed: true });
-    await expect(client.init({ recovery_shares: 1, recovery_threshold: 1 })).rejects.toMatchObject({
+    await expect(initialize(client)).rejects.toMatchObject({
       response: { statusCode: 403 },
     });
     expect(await client.health()).toMatchObject({ initialized: false });
