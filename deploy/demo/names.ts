@@ -19,7 +19,7 @@ export const done = { vault: 'Ready', ceremony: 'Completed' } as const;
 export const shareKey = 'share.asc';
 
 /** Key of the message in the root token's Secret. */
-export const rootTokenKey = 'token.asc';
+export const rootTokenKey = 'root-token.asc';
 
 interface Condition {
   readonly type: string;
