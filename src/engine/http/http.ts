@@ -6,7 +6,6 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
-import express from 'express';
 import { SealedVaultError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
@@ -103,11 +102,21 @@ function publicMessage(error: unknown): string {
   return error instanceof SealedVaultError ? error.message : 'internal error';
 }
 
+// Loaded with the first request that is not for the API: few engines ever see one.
 function otherPages(): RequestListener {
-  const app = express();
-  app.disable('x-powered-by');
-  app.use((_request, response) => {
-    response.status(404).json({ errors: [] });
-  });
-  return app as unknown as RequestListener;
+  let app: Promise<RequestListener> | undefined;
+  return (message, out) => {
+    app ??= import('express').then(({ default: express }) => {
+      const pages = express();
+      pages.disable('x-powered-by');
+      pages.use((_request, response) => {
+        response.status(404).json({ errors: [] });
+      });
+      return pages as unknown as RequestListener;
+    });
+    app.then(
+      (pages) => pages(message, out),
+      () => out.destroy(),
+    );
+  };
 }

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { freePort } from '../../support/cluster/controlplane.ts';
 import { SOFTHSM, type TestToken } from '../../seal/support.ts';
 
-const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname;
+const SOURCE = new URL('../../../src/main.ts', import.meta.url).pathname;
+/** The compiled program, as the image has it: `npm run build` makes it. */
+export const COMPILED: string = new URL('../../../dist/main.js', import.meta.url).pathname;
 
 /** The engine as users run it: a process of its own, with a configuration file. */
 export class EngineProcess {
@@ -14,10 +16,12 @@ export class EngineProcess {
   port = 0;
   output = '';
   exit: Promise<number | string> = Promise.resolve(0);
+  readonly #main: string;
   #child: ChildProcess | undefined;
 
-  constructor(token: TestToken) {
+  constructor(token: TestToken, main: string = SOURCE) {
     this.token = token;
+    this.#main = main;
   }
 
   get pid(): number {
@@ -71,7 +75,7 @@ export class EngineProcess {
   } = {}): Promise<void> {
     this.port = await freePort();
     const config = this.configFile(seal, mode, more);
-    const child = spawn(process.execPath, [MAIN, 'server', `-config=${config}`], {
+    const child = spawn(process.execPath, [this.#main, 'server', `-config=${config}`], {
       env: { PATH: process.env['PATH'] ?? '', ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

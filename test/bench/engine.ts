@@ -1,0 +1,129 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { makeToken } from '../seal/support.ts';
+import { COMPILED, EngineProcess } from '../api/support/process.ts';
+import { cpuTime, load, type LoadOptions, median, residentMemory } from './load.ts';
+
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly limit: number;
+}
+
+interface Case {
+  readonly name: string;
+  readonly limit: number;
+  readonly clients: number;
+  readonly requests: number;
+  readonly shot: LoadOptions['shot'];
+}
+
+const value = JSON.stringify({ password: 'x'.repeat(60), user: 'someone' });
+const cases: readonly Case[] = [
+  {
+    name: 'KV v1 read',
+    limit: 3,
+    clients: 8,
+    requests: 8000,
+    shot: () => ({ method: 'GET', path: '/v1/kv1/app' }),
+  },
+  {
+    name: 'KV v2 read',
+    limit: 4,
+    clients: 8,
+    requests: 8000,
+    shot: () => ({ method: 'GET', path: '/v1/secret/data/app' }),
+  },
+  {
+    name: 'KV v2 write, 64 clients, commit synced',
+    limit: 8,
+    clients: 64,
+    requests: 6000,
+    shot: (n) => ({ method: 'POST', path: `/v1/secret/data/k${n % 500}`, body: `{"data":${value}}` }),
+  },
+];
+const ROUNDS = 5;
+
+/** Server CPU time a request, as a ratio to the bare node:http answer; start and memory of an engine. */
+export async function benchEngine(): Promise<Row[]> {
+  const baseline = spawn(process.execPath, [new URL('./baseline.ts', import.meta.url).pathname], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(baseline.stdout, 'data')) as [Buffer];
+  const barePort = Number(line.toString());
+  const engine = new EngineProcess(makeToken('1234'), COMPILED);
+  try {
+    await engine.start();
+    const answer = await engine.call('PUT', 'sys/init', { recovery_shares: 1, recovery_threshold: 1 });
+    const token: string = answer?.body.root_token;
+    await engine.call('POST', 'sys/mounts/kv1', { type: 'kv' }, token);
+    await engine.call('POST', 'sys/mounts/secret', { type: 'kv-v2' }, token);
+    await engine.call('POST', 'kv1/app', JSON.parse(value), token);
+    await engine.call('POST', 'secret/data/app', { data: JSON.parse(value) }, token);
+    // Tokens that people use are not root tokens: policies are part of the way.
+    await engine.call(
+      'PUT',
+      'sys/policies/acl/bench',
+      {
+        policy:
+          'path "kv1/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["create", "read", "update"] }',
+      },
+      token,
+    );
+    const created = await engine.call('POST', 'auth/token/create', { policies: ['bench'] }, token);
+    const client: string = created?.body.auth.client_token;
+
+    const measure = async (pid: number, options: LoadOptions): Promise<number> => {
+      const before = cpuTime(pid);
+      await load(options);
+      return (cpuTime(pid) - before) / options.requests;
+    };
+    const bare = (requests: number): LoadOptions => ({
+      port: barePort,
+      token: client,
+      clients: 8,
+      requests,
+      shot: () => ({ method: 'GET', path: '/' }),
+    });
+    const rows: Row[] = [];
+    await measure(baseline.pid ?? 0, bare(4000));
+    for (const each of cases) {
+      const options: LoadOptions = { port: engine.port, token: client, ...each };
+      await load({ ...options, requests: 2000 });
+      const ratios: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const yardstick = await measure(baseline.pid ?? 0, bare(8000));
+        ratios.push((await measure(engine.pid, options)) / yardstick);
+      }
+      rows.push({ name: each.name, value: median(ratios), unit: '× bare answer', limit: each.limit });
+    }
+    rows.push(...(await startAndMemory(engine)));
+    return rows;
+  } finally {
+    baseline.kill();
+    await engine.remove();
+  }
+}
+
+async function startAndMemory(engine: EngineProcess): Promise<Row[]> {
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await engine.kill('SIGTERM');
+    const begin = performance.now();
+    await engine.start();
+    await engine.active();
+    times.push(performance.now() - begin);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const children = execFileSync('pgrep', ['-P', String(engine.pid)])
+    .toString()
+    .trim()
+    .split('\n')
+    .map(Number);
+  const memory = [engine.pid, ...children].reduce((sum, pid) => sum + residentMemory(pid), 0);
+  return [
+    { name: 'start to active with an HSM', value: median(times), unit: 'ms', limit: 600 },
+    { name: 'resident memory, idle engine with agent', value: memory, unit: 'MiB', limit: 200 },
+  ];
+}
