@@ -204,6 +204,8 @@ function credentials(
         reason: 'SecretNotFound',
         message: `There is no Secret ${found.names.join(' and none ')}; the pod starts when it is made.`,
       };
+    case 'unknown':
+      return { type, status: 'Unknown', reason: 'NotObserved', message: 'The Secrets are being looked for.' };
     case 'unreadable':
       return {
         type,

@@ -7,7 +7,7 @@ import type {
   ReconcileResult,
 } from '../runtime/runtime.ts';
 import { Certificates } from './certificates.ts';
-import { credentialSecrets, observeCredentials } from './credentials.ts';
+import { CredentialWatch, credentialSecrets } from './credentials.ts';
 import { Deletion } from './delete.ts';
 import { SEALED_VAULT, type SealedVault } from './kind.ts';
 import { POD_SELECTOR, VAULT_LABEL } from './names.ts';
@@ -30,6 +30,7 @@ import {
 
 const SOON_MS = 10_000;
 const LATER_MS = 30_000;
+const UNKNOWN_MS = 500;
 
 /** Keeps every SealedVault's objects, pod labels and status. */
 export function createSealedVaultController(options: ControllerOptions): Controller {
@@ -59,6 +60,7 @@ class SealedVaultReconciler {
   readonly #options: ControllerOptions;
   readonly #certificates: Certificates;
   readonly #deletion: Deletion;
+  readonly #credentials = new CredentialWatch();
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ class SealedVaultReconciler {
     const observed = {
       statefulSet: context.cache.get<StatefulSet>(STATEFUL_SET, key),
       pods: await observePods(vault, pods, tls, this.#options.vaultClient, context.signal),
-      credentials: observeCredentials(vault, context.cache),
+      credentials: this.#credentials.observe(vault, context.cache, context.clock.monotonic()),
       tls,
     };
     const { objects, labels, status } = plan(vault, observed, context.clock.now(), this.#options);
@@ -101,6 +103,7 @@ class SealedVaultReconciler {
       await context.api.patchMetadata(POD, podKey, patch, context.signal);
     }
     await this.#report(vault, status, context);
+    if (observed.credentials.state === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
     const ready = status.phase === 'Ready';
     // Neighbours shall not all be asked in the same moment.
     return { requeueAfterMs: (ready ? LATER_MS : SOON_MS) * (0.8 + context.random.fraction() * 0.4) };

@@ -9,7 +9,10 @@ import { SECRET } from './types.ts';
 export type Credentials =
   | { readonly state: 'found'; readonly revision: string }
   | { readonly state: 'missing'; readonly names: readonly string[] }
-  | { readonly state: 'unreadable' };
+  /** The operator may not see the Secrets of the namespace. */
+  | { readonly state: 'unreadable' }
+  /** The watch has only begun. */
+  | { readonly state: 'unknown' };
 
 /** @returns the names of the Secrets that a vault's pod takes its credentials from. */
 export function credentialSecrets({ spec }: Pick<SealedVault, 'spec'>): readonly string[] {
@@ -19,10 +22,27 @@ export function credentialSecrets({ spec }: Pick<SealedVault, 'spec'>): readonly
   return [...new Set(names)];
 }
 
-/** Looks for a vault's Secrets in what the watch knows. */
-export function observeCredentials(vault: SealedVault, cache: Cache): Credentials {
-  const namespace = vault.metadata.namespace ?? '';
-  if (!cache.isSynced(SECRET, namespace)) return { state: 'unreadable' };
+// A watch that is allowed has listed a namespace's Secrets long before.
+const PATIENCE_MS = 10_000;
+
+/** Knows since when the Secrets of a namespace have not been seen: a watch that has only begun is no missing permission. */
+export class CredentialWatch {
+  readonly #unseen = new Map<string, number>();
+
+  /** Looks for a vault's Secrets in what the watch knows. */
+  observe(vault: SealedVault, cache: Cache, now: number): Credentials {
+    const namespace = vault.metadata.namespace ?? '';
+    if (cache.isSynced(SECRET, namespace)) {
+      this.#unseen.delete(namespace);
+      return look(vault, namespace, cache);
+    }
+    const since = this.#unseen.get(namespace) ?? now;
+    this.#unseen.set(namespace, since);
+    return { state: now - since < PATIENCE_MS ? 'unknown' : 'unreadable' };
+  }
+}
+
+function look(vault: SealedVault, namespace: string, cache: Cache): Credentials {
   const found = credentialSecrets(vault).map((name) => ({
     name,
     metadata: cache.get(SECRET, { namespace, name })?.metadata,

@@ -50,7 +50,10 @@ export function plan(
       ...services(vault).map((service) => [SERVICE, service] as const),
       [NETWORK_POLICY, networkPolicy(vault)],
       [POD_DISRUPTION_BUDGET, disruptionBudget(vault)],
-      [STATEFUL_SET, statefulSet(vault, inputs)],
+      // Pods that were made before the revision of their Secrets is known would be replaced a moment later.
+      ...(credentials.state === 'unknown' && observed.statefulSet === undefined
+        ? []
+        : [[STATEFUL_SET, statefulSet(vault, inputs)] as const]),
     ],
     labels: observed.pods.flatMap(({ pod, engine }) => {
       if (engine === undefined) return [];

@@ -38,7 +38,7 @@ export interface PodState {
 
 const TIMEOUT_MS = 3_000;
 
-/** @returns a vault's pods that are not going away, from the cache. */
+/** @returns a vault's pods, also those that are going away, from the cache. */
 export function podsOf(vault: SealedVault, cache: ReconcileContext['cache']): readonly Pod[] {
   const namespace = vault.metadata.namespace ?? '';
   const wanted = Object.entries(selectorLabels({ namespace, name: vault.metadata.name }));

@@ -75,16 +75,9 @@ function phaseOf(found: readonly Finding[], wasInitialized: boolean): Phase {
     );
     return troubled ? 'Degraded' : 'Ready';
   }
-  switch (ready?.reason) {
-    case 'NotInitialized':
-      return 'Uninitialized';
-    case 'Sealed':
-      return 'Sealed';
-    case 'Unreachable':
-      return wasInitialized ? 'Degraded' : 'Pending';
-    default:
-      return 'Pending';
-  }
+  if (ready?.reason === 'NotInitialized') return 'Uninitialized';
+  if (ready?.reason === 'Sealed') return 'Sealed';
+  return ready?.reason === 'Unreachable' && wasInitialized ? 'Degraded' : 'Pending';
 }
 
 function moment(name: string, date: Date | undefined): object {

@@ -1,0 +1,81 @@
+import { type CustodianKey, inspectCustodianKey } from '../../ceremony/pgp.ts';
+import { decode, type SecretObject } from '../sealedvault/certificates.ts';
+import type { ConfigMap } from '../sealedvault/resources/config.ts';
+import { CONFIG_MAP, SECRET } from '../sealedvault/types.ts';
+import type { ReconcileContext } from '../runtime/runtime.ts';
+import type { CustodianSpec } from './spec.ts';
+
+/** What was found out about a custodian's key. */
+export interface KeyFinding {
+  readonly name: string;
+  readonly key?: CustodianKey;
+  readonly problem?: string;
+  /** The key can be replaced without another ceremony. */
+  readonly referenced: boolean;
+}
+
+/** Reads and judges every custodian's key; all of them, so that a person sees all problems at once. */
+export async function inspectCustodians(
+  custodians: readonly CustodianSpec[],
+  namespace: string,
+  context: ReconcileContext,
+): Promise<readonly KeyFinding[]> {
+  const now = new Date(context.clock.now());
+  const found = await Promise.all(
+    custodians.map(async (custodian): Promise<KeyFinding> => {
+      const { name } = custodian;
+      const referenced = custodian.publicKeyFrom !== undefined;
+      const text = custodian.publicKey ?? (await referencedKey(custodian, namespace, context));
+      if (text === undefined) return { name, referenced, problem: `${describe(custodian)} is not there` };
+      const inspected = await inspectCustodianKey(text, now);
+      if (!inspected.ok) return { name, referenced, problem: inspected.message };
+      return { name, referenced, key: inspected.key };
+    }),
+  );
+  return found.map((finding) => {
+    const { key } = finding;
+    const twin = found.find(
+      (other) =>
+        other.name !== finding.name &&
+        key !== undefined &&
+        (other.key?.fingerprint === key.fingerprint ||
+          other.key?.encryptionKeyFingerprint === key.encryptionKeyFingerprint),
+    );
+    if (twin === undefined) return finding;
+    const referenced = finding.referenced || twin.referenced;
+    return {
+      ...finding,
+      referenced,
+      problem: `this is also the key of ${twin.name}: every custodian needs one of their own`,
+    };
+  });
+}
+
+/** @returns whether the keys can be used, or at least put right. */
+export function judgeKeys(found: readonly KeyFinding[]): 'good' | 'waiting' | 'bad' {
+  const troubled = found.filter(({ problem }) => problem !== undefined);
+  if (troubled.length === 0) return 'good';
+  return troubled.every(({ referenced }) => referenced) ? 'waiting' : 'bad';
+}
+
+async function referencedKey(
+  { publicKeyFrom }: CustodianSpec,
+  namespace: string,
+  { api, signal }: ReconcileContext,
+): Promise<string | undefined> {
+  const { configMapKeyRef, secretKeyRef } = publicKeyFrom ?? {};
+  if (configMapKeyRef !== undefined) {
+    const map = await api.get<ConfigMap>(CONFIG_MAP, { namespace, name: configMapKeyRef.name }, signal);
+    return map?.data?.[configMapKeyRef.key];
+  }
+  if (secretKeyRef === undefined) return undefined;
+  const secret = await api.get<SecretObject>(SECRET, { namespace, name: secretKeyRef.name }, signal);
+  return decode(secret)[secretKeyRef.key];
+}
+
+function describe({ publicKeyFrom }: CustodianSpec): string {
+  const map = publicKeyFrom?.configMapKeyRef;
+  if (map !== undefined) return `the key ${map.key} of ConfigMap ${map.name}`;
+  const secret = publicKeyFrom?.secretKeyRef;
+  return `the key ${secret?.key ?? ''} of Secret ${secret?.name ?? ''}`;
+}
