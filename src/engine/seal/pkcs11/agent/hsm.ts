@@ -42,6 +42,7 @@ interface Open {
  */
 export class Hsm {
   #lib: PKCS11 | undefined;
+  #initialized = false;
   #session: Handle | undefined;
   #open: Open | undefined;
 
@@ -50,7 +51,8 @@ export class Hsm {
     this.#disconnect(options.reinitialize);
     const lib = this.#lib ?? loadLibrary(settings.lib);
     this.#lib = lib;
-    initialize(lib);
+    if (!this.#initialized) initialize(lib);
+    this.#initialized = true;
     const token = findToken(lib, settings);
     const session = openSession(lib, token, settings.forceRwSession || options.generateKey);
     this.#session = session;
@@ -160,8 +162,10 @@ export class Hsm {
     try {
       if (session !== undefined) this.#lib?.C_CloseSession(session);
     } catch {}
+    if (!finalize) return;
+    this.#initialized = false;
     try {
-      if (finalize) this.#lib?.C_Finalize();
+      this.#lib?.C_Finalize();
     } catch {}
   }
 }
