@@ -2,7 +2,7 @@ import type { JsonObject } from '../../lib/json.ts';
 import {
   type Path,
   type PathValues,
-  PathTable,
+  type PathTable,
   unsupportedOperation,
   unsupportedPath,
 } from '../logical/logical.ts';

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -14,13 +14,13 @@ afterEach(async () => {
 
 const authority = createAuthority('list test');
 const identity = issueCertificate(authority, {
-  usage: 'server', commonName: 'localhost', dnsNames: ['localhost'] });
+  usage: 'server',
+  commonName: 'localhost',
+  dnsNames: ['localhost'],
+});
 
 async function start(secure: boolean): Promise<{ socket: Socket; read: () => string[] }> {
-  const listener = (
-    request: import('node:http').IncomingMessage,
-    response: import('node:http').ServerResponse,
-  ): void => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
