@@ -104,9 +104,7 @@ class SealedVaultReconciler {
     }
     await this.#report(vault, status, context);
     if (observed.credentials.state === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
-    const ready = status.phase === 'Ready';
-    // Neighbours shall not all be asked in the same moment.
-    return { requeueAfterMs: (ready ? LATER_MS : SOON_MS) * (0.8 + context.random.fraction() * 0.4) };
+    return { requeueAfterMs: status.phase === 'Ready' ? LATER_MS : SOON_MS };
   }
 
   async #report(vault: SealedVault, status: SealedVaultStatus, context: ReconcileContext): Promise<void> {
