@@ -8,39 +8,50 @@ export function frame(message: Uint8Array): Uint8Array {
   return concat(length, message);
 }
 
-/** Cuts a stream into messages; keeps at most one incomplete one. */
+/** Cuts a stream into messages; keeps at most one incomplete one, in one piece of memory. */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
-  #length = 0;
+  readonly #head = new Uint8Array(4);
+  #headLength = 0;
+  #body: Uint8Array | undefined;
+  #bodyLength = 0;
 
   /** True while a message has begun and not ended. */
   get partial(): boolean {
-    return this.#length > 0;
+    return this.#headLength > 0;
   }
 
-  /** @throws ERR_HSM_AGENT_UNAVAILABLE as soon as a length beyond the limit is announced */
+  /**
+   * @param chunk not kept
+   * @returns the messages that ended, each of memory of its own
+   * @throws ERR_HSM_AGENT_UNAVAILABLE as soon as a length beyond the limit is announced
+   */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
     const messages: Uint8Array[] = [];
-    for (;;) {
-      const announced = this.#announced();
-      if (announced === undefined || this.#length < announced + 4) return messages;
-      const all = concat(...this.#chunks);
-      for (const old of this.#chunks) old.fill(0);
-      messages.push(all.slice(4, 4 + announced));
-      const rest = all.slice(4 + announced);
-      all.fill(0);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#length = rest.length;
+    let offset = 0;
+    while (offset < chunk.length || this.#body?.length === 0) {
+      if (this.#body === undefined) {
+        const part = chunk.subarray(offset, offset + this.#head.length - this.#headLength);
+        this.#head.set(part, this.#headLength);
+        this.#headLength += part.length;
+        offset += part.length;
+        if (this.#headLength === this.#head.length) this.#body = new Uint8Array(this.#announced());
+        continue;
+      }
+      const part = chunk.subarray(offset, offset + this.#body.length - this.#bodyLength);
+      this.#body.set(part, this.#bodyLength);
+      this.#bodyLength += part.length;
+      offset += part.length;
+      if (this.#bodyLength < this.#body.length) break;
+      messages.push(this.#body);
+      this.#body = undefined;
+      this.#bodyLength = 0;
+      this.#headLength = 0;
     }
+    return messages;
   }
 
-  #announced(): number | undefined {
-    if (this.#length < 4) return undefined;
-    const [first] = this.#chunks;
-    const head = first !== undefined && first.length >= 4 ? first : concat(...this.#chunks);
-    const announced = new DataView(head.buffer, head.byteOffset).getUint32(0);
+  #announced(): number {
+    const announced = new DataView(this.#head.buffer).getUint32(0);
     if (announced > MAX_MESSAGE) throw malformed();
     return announced;
   }

@@ -19,7 +19,12 @@ const MAX_UNREAD = 1024 * 1024;
  * Answers one connection until it ends or misbehaves: then it is closed, without a word, and nobody else notices.
  * Its requests are answered in their order.
  */
-export function servePeer(socket: Socket, agent: AgentPort, log: Logger): void {
+export function servePeer(
+  socket: Socket,
+  agent: AgentPort,
+  log: Logger,
+  messageMs: number = MESSAGE_MS,
+): void {
   const reader = new FrameReader();
   const gone = new AbortController();
   let waiting = 0;
@@ -53,12 +58,16 @@ export function servePeer(socket: Socket, agent: AgentPort, log: Logger): void {
 
   socket.on('data', (chunk) => {
     try {
-      for (const bytes of reader.push(chunk)) enqueue(bytes);
+      const messages = reader.push(chunk);
+      if (messages.length > 0) {
+        clearTimeout(late);
+        late = undefined;
+      }
+      if (reader.partial) late ??= setTimeout(() => drop('a request did not end'), messageMs);
+      for (const bytes of messages) enqueue(bytes);
     } catch (error) {
       drop(error instanceof RangeError ? error.message : 'it sent what is not a request');
     }
-    clearTimeout(late);
-    if (reader.partial) late = setTimeout(() => drop('a request did not end'), MESSAGE_MS);
   });
   socket.setTimeout(IDLE_MS, () => {
     if (waiting === 0) socket.destroy();
