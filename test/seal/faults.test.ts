@@ -113,7 +113,7 @@ describe('a PKCS#11 process', () => {
   });
 
   test('that hangs is killed at its deadline and replaced', async () => {
-    const timing = { startMs: 10_000, openMs: 10_000, callMs: 400 };
+    const timing = { startMs: 20_000, openMs: 20_000, callMs: 800 };
     await using seal = makeSeal(configOf(token), { timing });
     await seal.open({ ...call, allowGenerateKey: true });
     const blob = await seal.wrap(secret(), CONTEXT, call);
@@ -121,7 +121,7 @@ describe('a PKCS#11 process', () => {
     process.kill(pid ?? 0, 'SIGSTOP');
     const from = performance.now();
     await expect(opened(seal, blob)).rejects.toMatchObject({ code: 'ERR_HSM_TIMEOUT' });
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(performance.now() - from).toBeLessThan(5_000);
     expect(seal.health()).toMatchObject({
       healthy: false,
       terminal: false,
