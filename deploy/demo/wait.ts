@@ -41,8 +41,10 @@ export async function waitForPhase(
 
 function describe(object: Progressing | undefined): string {
   const { phase = 'not seen by the operator yet', conditions = [] } = object?.status ?? {};
+  // Of these two, false is the good state.
+  const good = ['Progressing', 'Degraded'];
   const open = conditions
-    .filter(({ status }) => status !== 'True')
+    .filter(({ type, status }) => status !== 'True' && !good.includes(type))
     .map(({ message, reason }) => message ?? reason);
   return [phase, ...new Set(open)].join(' · ');
 }

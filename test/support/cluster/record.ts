@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Lifetime, ProcessRecord } from './daemon.ts';
 import { stateFolder } from './paths.ts';
 
@@ -41,6 +50,14 @@ export function writeRecord(record: ClusterRecord): void {
  */
 export function forgetRecord(record: ClusterRecord): void {
   rmSync(join(registry, record.name), { force: true });
+  for (const folder of [registry, dirname(registry)]) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Other clusters are listed there.
+      return;
+    }
+  }
 }
 
 /**
