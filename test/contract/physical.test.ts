@@ -6,4 +6,6 @@ import { createLmdb } from '../../src/engine/physical/lmdb.ts';
 import { describePhysical } from './physical.ts';
 
 describePhysical('inmem', () => Promise.resolve(createInmem()));
-describePhysical('lmdb', () => Promise.resolve(createLmdb({ path: mkdtempSync(join(tmpdir(), 'sealedvault-lmdb-')) })));
+describePhysical('lmdb', () =>
+  Promise.resolve(createLmdb({ path: mkdtempSync(join(tmpdir(), 'sealedvault-lmdb-')) })),
+);

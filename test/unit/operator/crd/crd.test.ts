@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { buildDefinition, structuralSchema } from '../../../../src/operator/crd.ts';
+import { recoveryCeremonyKind } from '../../../../src/operator/recoveryceremony/kind.ts';
+import { recoveryCeremonySpec } from '../../../../src/operator/recoveryceremony/schema.ts';
+import { sealedVaultKind } from '../../../../src/operator/sealedvault/kind.ts';
+import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..', '..');
+const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
+
+describe.each([sealedVaultKind, recoveryCeremonyKind])('$type.kind', (kind) => {
+  const text = read('crds', `sealedvault.io_${kind.type.plural}.yaml`);
+
+  test('is on disk as its schema says', () => {
+    expect(parse(text)).toEqual(JSON.parse(JSON.stringify(buildDefinition(kind))));
+  });
+
+  test('is small enough for kubectl apply', () => {
+    expect(Buffer.byteLength(text)).toBeLessThan(100_000);
+  });
+
+  test('says what each field of its spec is for, or has one that does', () => {
+    const described = text.match(/description:/g)?.length ?? 0;
+    expect(described).toBeGreaterThan(5);
+  });
+});
+
+test('the samples are what the schemas accept', () => {
+  const spec = (name: string): unknown => (parse(read('deploy', 'samples', name)) as { spec: unknown }).spec;
+  expect(sealedVaultSpec.parse(spec('sealedvault.yaml'))).toMatchObject({
+    replicas: 1,
+    deletionPolicy: 'Retain',
+  });
+  expect(recoveryCeremonySpec.parse(spec('recoveryceremony.yaml'))).toMatchObject({ threshold: 2 });
+});
+
+describe('what cannot be structural', () => {
+  test.each([
+    ['a union', z.object({ a: z.union([z.string(), z.int()]) })],
+    ['a discriminated union', z.object({ a: z.discriminatedUnion('k', [z.object({ k: z.literal('x') })]) })],
+    ['a value of any type', z.object({ a: z.any() })],
+  ])('%s is refused with its path', (_name, schema) => {
+    expect(() => structuralSchema(schema)).toThrow(/schema\.a/);
+  });
+
+  test('closed objects and unknown formats are told in the API server’s words', () => {
+    const schema = structuralSchema(z.object({ a: z.strictObject({ b: z.url() }) }));
+    expect(schema).toEqual({
+      type: 'object',
+      properties: { a: { type: 'object', properties: { b: { type: 'string' } }, required: ['b'] } },
+      required: ['a'],
+    });
+  });
+});
