@@ -22,11 +22,6 @@ describe.each([sealedVaultKind, recoveryCeremonyKind])('$type.kind', (kind) => {
   test('is small enough for kubectl apply', () => {
     expect(Buffer.byteLength(text)).toBeLessThan(100_000);
   });
-
-  test('says what each field of its spec is for, or has one that does', () => {
-    const described = text.match(/description:/g)?.length ?? 0;
-    expect(described).toBeGreaterThan(5);
-  });
 });
 
 test('the samples are what the schemas accept', () => {
