@@ -57,7 +57,13 @@ async function server(options: Flags): Promise<number> {
     const { config, warnings } = loadEngineConfig(path, process.env);
     log.setLevel(options.has('log-level') ? logLevel(options.get('log-level')) : config.logLevel);
     for (const warning of warnings) log.warn({}, warning);
-    const engine = await startEngine({ config, env: { ...process.env }, clock: systemClock, random: systemRandom, log });
+    const engine = await startEngine({
+      config,
+      env: { ...process.env },
+      clock: systemClock,
+      random: systemRandom,
+      log,
+    });
     forgetCredentials();
     process.on('SIGHUP', () => {
       engine.reload().catch((err: unknown) => log.error({ err }, 'the reload failed'));
@@ -74,7 +80,13 @@ async function server(options: Flags): Promise<number> {
 async function controller(): Promise<number> {
   const { runController } = await import('./operator/manager.ts');
   const log = createLogger({ level: logLevel(process.env['LOG_LEVEL']) });
-  return runController({ env: process.env, log, clock: systemClock, random: systemRandom, signal: terminationSignal() });
+  return runController({
+    env: process.env,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    signal: terminationSignal(),
+  });
 }
 
 async function hsmAgent(options: Flags): Promise<number> {
@@ -111,9 +123,17 @@ async function initToken(options: Flags): Promise<number> {
 
 async function status(options: Flags): Promise<number> {
   const { printStatus } = await import('./cli/status.ts');
-  const address = options.get('address') ?? process.env['BAO_ADDR'] ?? process.env['VAULT_ADDR'] ?? 'https://127.0.0.1:8200';
+  const address =
+    options.get('address') ??
+    process.env['BAO_ADDR'] ??
+    process.env['VAULT_ADDR'] ??
+    'https://127.0.0.1:8200';
   const caFile = process.env['BAO_CACERT'] ?? process.env['VAULT_CACERT'];
-  return printStatus({ address, ca: caFile === undefined ? undefined : readFileSync(caFile, 'utf8'), json: options.get('format') === 'json' });
+  return printStatus({
+    address,
+    ca: caFile === undefined ? undefined : readFileSync(caFile, 'utf8'),
+    json: options.get('format') === 'json',
+  });
 }
 
 async function printVersion(): Promise<number> {
@@ -140,7 +160,12 @@ function readArguments(args: readonly string[]): { words: string[]; flags: Flags
     }
     const [, name = '', value] = match;
     const next = args[index + 1];
-    if (value === undefined && next !== undefined && !next.startsWith('-') && !['version', 'v'].includes(name)) {
+    if (
+      value === undefined &&
+      next !== undefined &&
+      !next.startsWith('-') &&
+      !['version', 'v'].includes(name)
+    ) {
       flags.set(name, next);
       index += 1;
     } else flags.set(name, value ?? '');
@@ -155,7 +180,8 @@ function logLevel(text: string | undefined): LogLevel {
 
 // Children must not inherit what only the HSM agent needs.
 function forgetCredentials(): void {
-  for (const name of Object.keys(process.env)) if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN$/.test(name)) delete process.env[name];
+  for (const name of Object.keys(process.env))
+    if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN$/.test(name)) delete process.env[name];
 }
 
 function terminationSignal(): AbortSignal {

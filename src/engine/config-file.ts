@@ -15,14 +15,20 @@ const GROUP = 0o070;
  * Reads the configuration file of an engine. A file with a credential in it must be its owner's alone.
  * @throws ERR_CONFIG_INVALID, ERR_HCL_SYNTAX, ERR_CONFIG_PERMISSIONS
  */
-export function loadEngineConfig(path: string, env: Environment): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
+export function loadEngineConfig(
+  path: string,
+  env: Environment,
+): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
   let text: string;
   let mode: number;
   try {
     text = readFileSync(path, 'utf8');
     mode = statSync(path).mode;
   } catch (cause) {
-    throw new ConfigInvalid('the configuration file cannot be read', { cause, hint: 'check the path given by -config and its permissions' });
+    throw new ConfigInvalid('the configuration file cannot be read', {
+      cause,
+      hint: 'check the path given by -config and its permissions',
+    });
   }
   const loaded = parseEngineConfig(text, env);
   const { seal, groupMayRead } = loaded.config;

@@ -85,7 +85,15 @@ const KNOWN_LISTENER = new Set(
   x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present disable_unauthed_rekey_endpoints
   disable_unauthed_generate_root_endpoints`.split(/\s+/),
 );
-const LEVELS: Readonly<Record<string, LogLevel>> = { trace: 'trace', debug: 'debug', info: 'info', warn: 'warn', warning: 'warn', error: 'error', err: 'error' };
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  err: 'error',
+};
 const DEFAULT_LEASE_TTL = 32 * 86_400;
 const MAX_REQUEST_SIZE = 32 * 1024 * 1024;
 
@@ -95,7 +103,10 @@ const MAX_REQUEST_SIZE = 32 * 1024 * 1024;
  * @param env the process's environment; `VAULT_X` and `BAO_X` are equal, the latter wins
  * @throws ERR_HCL_SYNTAX, ERR_CONFIG_INVALID
  */
-export function parseEngineConfig(text: string, env: Environment): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
+export function parseEngineConfig(
+  text: string,
+  env: Environment,
+): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
   const body = parseHcl(text);
   const warnings = names(body)
     .filter((name) => !KNOWN.has(name))
@@ -105,10 +116,17 @@ export function parseEngineConfig(text: string, env: Environment): { readonly co
   const defaultLeaseTtl = seconds('default_lease_ttl', scalar(body, 'default_lease_ttl'), DEFAULT_LEASE_TTL);
   const maxLeaseTtl = seconds('max_lease_ttl', scalar(body, 'max_lease_ttl'), DEFAULT_LEASE_TTL);
   if (defaultLeaseTtl > maxLeaseTtl) {
-    throw new ConfigInvalid('default_lease_ttl is longer than max_lease_ttl', { hint: 'raise max_lease_ttl or lower default_lease_ttl' });
+    throw new ConfigInvalid('default_lease_ttl is longer than max_lease_ttl', {
+      hint: 'raise max_lease_ttl or lower default_lease_ttl',
+    });
   }
-  const listeners = blocks(body, 'listener').map((block) => parseListener(named(block, 'listener'), warnings));
-  if (listeners.length === 0) throw new ConfigInvalid('no listener is configured', { hint: 'add listener "tcp" { address = "127.0.0.1:8200" … }' });
+  const listeners = blocks(body, 'listener').map((block) =>
+    parseListener(named(block, 'listener'), warnings),
+  );
+  if (listeners.length === 0)
+    throw new ConfigInvalid('no listener is configured', {
+      hint: 'add listener "tcp" { address = "127.0.0.1:8200" … }',
+    });
 
   const config: EngineConfig = {
     listeners,
@@ -123,9 +141,12 @@ export function parseEngineConfig(text: string, env: Environment): { readonly co
     initClientName: scalar(body, 'init_client_name'),
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };
-  const unknownTls = config.initClientName !== undefined && !listeners.some((each) => each.tls?.clientCaFile !== undefined);
+  const unknownTls =
+    config.initClientName !== undefined && !listeners.some((each) => each.tls?.clientCaFile !== undefined);
   if (unknownTls) {
-    throw new ConfigInvalid('init_client_name needs a listener that verifies client certificates', { hint: 'set tls_client_ca_file' });
+    throw new ConfigInvalid('init_client_name needs a listener that verifies client certificates', {
+      hint: 'set tls_client_ca_file',
+    });
   }
   return { config: deepFreeze(config), warnings };
 }
@@ -138,13 +159,16 @@ interface NamedBlock {
 
 function named(block: HclBlock, name: string): NamedBlock {
   const [type, label] = block.labels;
-  if (type === undefined) throw new ConfigInvalid(`a ${name} block has no type`, { hint: `write ${name} "type" { … }` });
+  if (type === undefined)
+    throw new ConfigInvalid(`a ${name} block has no type`, { hint: `write ${name} "type" { … }` });
   return { type, label, body: block.body };
 }
 
 function parseListener({ type, body }: NamedBlock, warnings: string[]): ListenerConfig {
-  if (type !== 'tcp') throw new ConfigInvalid('a listener is of an unknown type', { hint: 'only listener "tcp" is supported' });
-  for (const name of names(body)) if (!KNOWN_LISTENER.has(name)) warnings.push(`unknown configuration key "listener.tcp.${name}"`);
+  if (type !== 'tcp')
+    throw new ConfigInvalid('a listener is of an unknown type', { hint: 'only listener "tcp" is supported' });
+  for (const name of names(body))
+    if (!KNOWN_LISTENER.has(name)) warnings.push(`unknown configuration key "listener.tcp.${name}"`);
   const { host, port } = parseAddress(scalar(body, 'address') ?? '127.0.0.1:8200');
   return {
     host,
@@ -158,7 +182,9 @@ function parseTls(body: HclBody): TlsConfig {
   const certFile = scalar(body, 'tls_cert_file');
   const keyFile = scalar(body, 'tls_key_file');
   if (certFile === undefined || keyFile === undefined) {
-    throw new ConfigInvalid('a listener has no certificate', { hint: 'set tls_cert_file and tls_key_file, or tls_disable = true' });
+    throw new ConfigInvalid('a listener has no certificate', {
+      hint: 'set tls_cert_file and tls_key_file, or tls_disable = true',
+    });
   }
   const minVersion = scalar(body, 'tls_min_version') ?? 'tls12';
   if (minVersion !== 'tls12' && minVersion !== 'tls13') {
@@ -168,7 +194,10 @@ function parseTls(body: HclBody): TlsConfig {
     certFile,
     keyFile,
     clientCaFile: scalar(body, 'tls_client_ca_file'),
-    requireClientCert: flag('tls_require_and_verify_client_cert', scalar(body, 'tls_require_and_verify_client_cert')),
+    requireClientCert: flag(
+      'tls_require_and_verify_client_cert',
+      scalar(body, 'tls_require_and_verify_client_cert'),
+    ),
     minVersion: minVersion === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
   };
 }
@@ -177,13 +206,17 @@ function parseStorage(body: HclBody): StorageConfig {
   const found = [...blocks(body, 'storage'), ...blocks(body, 'backend')];
   const [block] = found;
   if (block === undefined || found.length > 1) {
-    throw new ConfigInvalid('exactly one storage block is needed', { hint: 'write storage "lmdb" { path = "/vault/data" }' });
+    throw new ConfigInvalid('exactly one storage block is needed', {
+      hint: 'write storage "lmdb" { path = "/vault/data" }',
+    });
   }
   const { type, body: settings } = named(block, 'storage');
   if (type === 'inmem') return { type };
-  if (type !== 'lmdb') throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb or inmem' });
+  if (type !== 'lmdb')
+    throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb or inmem' });
   const path = scalar(settings, 'path');
-  if (path === undefined) throw new ConfigInvalid('storage.lmdb.path is missing', { hint: 'name the folder that holds the data' });
+  if (path === undefined)
+    throw new ConfigInvalid('storage.lmdb.path is missing', { hint: 'name the folder that holds the data' });
   return { type, path };
 }
 
@@ -191,13 +224,16 @@ function parseSeal(body: HclBody, env: Environment): SealStanza {
   const found = blocks(body, 'seal').map((block) => named(block, 'seal'));
   const [block] = found;
   const type = variable(env, 'seal_type') ?? block?.type;
-  if (found.length > 1) throw new ConfigInvalid('more than one seal is configured', { hint: 'keep one seal block' });
-  if (type !== 'pkcs11') throw new ConfigInvalid('no supported seal is configured', { hint: 'write seal "pkcs11" { … }' });
+  if (found.length > 1)
+    throw new ConfigInvalid('more than one seal is configured', { hint: 'keep one seal block' });
+  if (type !== 'pkcs11')
+    throw new ConfigInvalid('no supported seal is configured', { hint: 'write seal "pkcs11" { … }' });
   const stanza: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const item of block?.body.items ?? []) {
     const [name] = item.keys;
     const value = scalarText(item.value);
-    if (name === undefined || value === undefined) throw new ConfigInvalid('a key of the seal block is not plain text, a number or a bool');
+    if (name === undefined || value === undefined)
+      throw new ConfigInvalid('a key of the seal block is not plain text, a number or a bool');
     stanza[name] = value;
   }
   return { type, stanza };
@@ -205,7 +241,8 @@ function parseSeal(body: HclBody, env: Environment): SealStanza {
 
 function parseAudit(block: HclBlock): AuditConfig {
   const { type, label, body } = named(block, 'audit');
-  if (type !== 'file' && type !== 'stdout') throw new ConfigInvalid('an audit device is of an unsupported type', { hint: 'use file or stdout' });
+  if (type !== 'file' && type !== 'stdout')
+    throw new ConfigInvalid('an audit device is of an unsupported type', { hint: 'use file or stdout' });
   const options: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const source of [body, ...blocks(body, 'options').map((each) => each.body)]) {
     for (const item of source.items) {
@@ -223,7 +260,9 @@ function parseAddress(address: string): { host: string; port: number } {
   const match = /^(?:\[(?<six>[^\]]+)\]|(?<four>[^:]*)):(?<port>\d+)$/.exec(address);
   const port = Number(match?.groups?.['port']);
   if (match === null || port > 65_535) {
-    throw new ConfigInvalid('a listener address cannot be read', { hint: 'write "host:port", with an IPv6 host in brackets' });
+    throw new ConfigInvalid('a listener address cannot be read', {
+      hint: 'write "host:port", with an IPv6 host in brackets',
+    });
   }
   return { host: match.groups?.['six'] ?? (match.groups?.['four'] || '0.0.0.0'), port };
 }
@@ -257,14 +296,16 @@ function flag(name: string, value: string | undefined): boolean {
 
 function integer(name: string, value: string | undefined, fallback: number): number {
   if (value === undefined) return fallback;
-  if (!/^-?\d+$/.test(value) || !Number.isSafeInteger(Number(value))) throw new ConfigInvalid(`${name} must be a whole number`);
+  if (!/^-?\d+$/.test(value) || !Number.isSafeInteger(Number(value)))
+    throw new ConfigInvalid(`${name} must be a whole number`);
   return Number(value);
 }
 
 function seconds(name: string, value: string | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   const parsed = parseDuration(value);
-  if (parsed === undefined || parsed < 0) throw new ConfigInvalid(`${name} must be a duration`, { hint: 'write for example "768h"' });
+  if (parsed === undefined || parsed < 0)
+    throw new ConfigInvalid(`${name} must be a duration`, { hint: 'write for example "768h"' });
   return parsed === 0 ? fallback : Math.trunc(parsed);
 }
 
