@@ -250,6 +250,10 @@ test('PIN, root token, shares and secret values stand in no object, event or log
   for (const name of people) secrets.push(await custodians.decrypt(await share(kubectl, name)));
   const texts = await everythingVisible(kubectl);
   expect(texts.size).toBeGreaterThan(10);
+  // What has to be in there, or nothing was searched: a setting, and an audit entry.
+  const found = (text: string): boolean => [...texts.values()].some((each) => each.includes(text));
+  expect(found('demo-root')).toBe(true);
+  expect(found('"type":"response"')).toBe(true);
   for (const [where, text] of texts) {
     expect(text.length, where).toBeGreaterThan(0);
     // A failing assertion must not print what it found.

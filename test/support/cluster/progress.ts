@@ -6,9 +6,6 @@ export const toTerminal: Report = (line) => {
   process.stderr.write(`${line}\n`);
 };
 
-/** Swallows progress lines. */
-export const silent: Report = () => undefined;
-
 /**
  * Seconds since a moment, for people.
  * @param since A value of `performance.now()`.
