@@ -17,7 +17,7 @@ import { Core } from './core/core.ts';
 import { createPipeline } from './core/pipeline.ts';
 import { createEdge, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
-import { createLmdb } from './physical/lmdb.ts';
+import { openLmdb } from './physical/lmdb.ts';
 import { factories } from './registry.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { parsePkcs11Config } from './seal/pkcs11/config.ts';
@@ -56,7 +56,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
-  const physical = config.storage.type === 'lmdb' ? createLmdb({ path: config.storage.path }) : createInmem();
+  const physical =
+    config.storage.type === 'lmdb' ? await openLmdb({ path: config.storage.path }) : createInmem();
   const seal = createPkcs11Seal({ config: pkcs11.config, log, clock, random });
   const core = new Core({
     physical,

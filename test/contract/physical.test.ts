@@ -1,11 +1,18 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, test } from 'vitest';
 import { createInmem } from '../../src/engine/physical/inmem.ts';
-import { createLmdb } from '../../src/engine/physical/lmdb.ts';
+import { openLmdb } from '../../src/engine/physical/lmdb.ts';
 import { describePhysical } from './physical.ts';
 
 describePhysical('inmem', () => Promise.resolve(createInmem()));
-describePhysical('lmdb', () =>
-  Promise.resolve(createLmdb({ path: mkdtempSync(join(tmpdir(), 'sealedvault-lmdb-')) })),
-);
+describePhysical('lmdb', () => openLmdb({ path: mkdtempSync(join(tmpdir(), 'sealedvault-lmdb-')) }));
+
+test('physical › lmdb › a folder is opened by one at a time', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'sealedvault-lmdb-'));
+  const first = await openLmdb({ path });
+  await expect(openLmdb({ path })).rejects.toMatchObject({ code: 'ERR_PHYSICAL' });
+  await first.close();
+  await (await openLmdb({ path })).close();
+});

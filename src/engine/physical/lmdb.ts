@@ -1,5 +1,6 @@
 import { open } from 'lmdb';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import {
   assertKeys,
   isStorableKey,
@@ -16,9 +17,11 @@ export interface LmdbOptions {
 
 /**
  * An embedded LMDB environment: one process, group commit, each commit synced before it is acknowledged.
- * @throws ERR_PHYSICAL when the folder cannot be opened
+ * @throws ERR_PHYSICAL when the folder cannot be opened, or another process on this machine has it open
  */
-export function createLmdb(options: LmdbOptions): Physical {
+export async function openLmdb(options: LmdbOptions): Promise<Physical> {
+  makeFolder(options.path);
+  const lock = await claim(options.path);
   const db = openEnvironment(options.path);
   let closed = false;
 
@@ -66,6 +69,7 @@ export function createLmdb(options: LmdbOptions): Physical {
       if (closed) return;
       closed = true;
       await db.close();
+      lock.close();
     },
   };
 
@@ -104,14 +108,37 @@ function skipTo(prefix: string, name: string): string {
 
 type Environment = ReturnType<typeof open<Uint8Array, string>>;
 
-function openEnvironment(path: string): Environment {
+const UNUSABLE = {
+  hint: 'check that storage.lmdb.path is a folder that this user may write, and that no other engine uses it',
+};
+
+function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    return open<Uint8Array, string>({ path, encoding: 'binary', overlappingSync: false, maxReaders: 126 });
-  } catch (error) {
-    throw new PhysicalError('the storage folder cannot be opened', {
-      cause: error,
-      hint: 'check that storage.lmdb.path exists, is writable by this user and is not opened by another process',
+  } catch (cause) {
+    throw new PhysicalError('the storage folder cannot be made', { cause, ...UNUSABLE });
+  }
+}
+
+// LMDB itself lets several processes in. A name in the kernel's abstract namespace goes with the process that holds it.
+function claim(path: string): Promise<Server> {
+  const { dev, ino } = statSync(path);
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (cause) => {
+      reject(new PhysicalError('the storage folder is in use by another process', { cause, ...UNUSABLE }));
     });
+    server.listen(`\0sealedvault-${dev}-${ino}`, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+function openEnvironment(path: string): Environment {
+  try {
+    return open<Uint8Array, string>({ path, encoding: 'binary', overlappingSync: false, maxReaders: 126 });
+  } catch (cause) {
+    throw new PhysicalError('the storage folder cannot be opened', { cause, ...UNUSABLE });
   }
 }
