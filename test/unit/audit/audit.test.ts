@@ -299,9 +299,16 @@ describe('devices', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test('of type stdout write whole lines in their order, also into a pipe whose reader is slow', async () => {
-    const source = (path: string): string => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url));
-    const program = `
+  // Node makes a pipe non-blocking when process.stdout is first used.
+  test.each([
+    ['blocking', ''],
+    ['non-blocking', 'void process.stdout.writable;'],
+  ])(
+    'of type stdout write whole lines in their order into a %s pipe whose reader is slow',
+    async (_, prelude) => {
+      const source = (path: string): string =>
+        JSON.stringify(new URL(`../../../src/${path}`, import.meta.url));
+      const program = `${prelude}
       const { openAudit } = await import(${source('engine/audit/audit.ts')});
       const { systemClock } = await import(${source('lib/clock.ts')});
       const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
@@ -309,16 +316,17 @@ describe('devices', () => {
       const all = [];
       for (let i = 0; i < 2000; i += 1) all.push(audit.logRequest({ request: { id: String(i), operation: 'read', path: 'x'.repeat(500) } }));
       await Promise.all(all);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    let text = '';
-    for await (const chunk of child.stdout) text += String(chunk);
-    const ids = text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line).request.id);
-    expect(ids).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
-  });
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      let text = '';
+      for await (const chunk of child.stdout) text += String(chunk);
+      const ids = text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).request.id);
+      expect(ids).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
+    },
+  );
 });
