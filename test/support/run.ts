@@ -18,7 +18,10 @@ for (let index = 0; index < argv.length; index += 1) {
   } else filters.push(argument);
 }
 
-await ensurePrograms(['softhsm2-util', 'pkcs11-tool', 'gpg', 'p11-kit'], toTerminal);
+await ensurePrograms(
+  ['softhsm2-util', 'pkcs11-tool', 'gpg', 'p11-kit', 'gcc', '/usr/include/stdlib.h'],
+  toTerminal,
+);
 const vitest = await startVitest('test', filters, {
   watch: false,
   run: true,

@@ -49,6 +49,8 @@ export class SealMismatch extends SealedVaultError {
   override readonly code = 'ERR_SEAL_MISMATCH';
 }
 
+const RETRY_MAX_MS = 30_000;
+
 export class Core implements RawPort {
   readonly #options: CoreOptions;
   readonly #progress: UnsealProgress;
@@ -264,10 +266,11 @@ export class Core implements RawPort {
     });
   }
 
-  // Never rejects: ends when the work succeeded, the process stops, or another try would do harm.
+  // Never rejects: ends when the work succeeded or the process stops. Opening a seal again is safe even after a
+  // refused PIN: the agent presents no PIN twice, and finds one that was corrected meanwhile.
   async #tryUntilStopped(work: () => Promise<void>): Promise<void> {
-    const { clock, random, log, seal } = this.#options;
-    const backoff = new Backoff({ initialMs: 250, maxMs: 30_000, random });
+    const { clock, random, seal } = this.#options;
+    const backoff = new Backoff({ initialMs: 250, maxMs: RETRY_MAX_MS, random });
     while (!this.#stop.signal.aborted) {
       try {
         await work();
@@ -275,14 +278,13 @@ export class Core implements RawPort {
         return;
       } catch (err) {
         if (this.#stop.signal.aborted) return;
-        const terminal = seal.health().terminal;
+        const { terminal } = seal.health();
         this.#report(err, terminal);
-        this.#move({ type: 'unseal-failed', retry: !terminal });
-        if (terminal) return;
+        this.#move({ type: 'unseal-failed' });
+        const delay = terminal ? RETRY_MAX_MS : backoff.next();
+        await clock.sleep(delay, { signal: this.#stop.signal }).catch(() => undefined);
       }
-      await clock.sleep(backoff.next(), { signal: this.#stop.signal }).catch(() => undefined);
     }
-    log.debug({}, 'unsealing was ended');
   }
 
   // One line a transition: the same trouble again is not news.

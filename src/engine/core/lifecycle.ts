@@ -1,7 +1,7 @@
 /**
  * The states of an engine and the only ways between them. Pure.
  *
- * uninitialized → unsealing (initialized) → active ⇄ sealed; unsealing → sealed when trying again is pointless or not wanted.
+ * uninitialized → sealed → unsealing → active → sealed; unsealing counts its attempts.
  */
 export type Lifecycle =
   | { readonly state: 'uninitialized' }
@@ -13,7 +13,7 @@ export type Lifecycle =
 export type LifecycleEvent =
   | { readonly type: 'initialized' }
   | { readonly type: 'unseal-started' }
-  | { readonly type: 'unseal-failed'; readonly retry: boolean }
+  | { readonly type: 'unseal-failed' }
   | { readonly type: 'unsealed'; readonly at: number }
   | { readonly type: 'sealed' }
   | { readonly type: 'stopped' };
@@ -29,8 +29,7 @@ export function transition(current: Lifecycle, event: LifecycleEvent): Lifecycle
     case 'unsealing':
       if (event.type === 'unsealed') return { state: 'active', since: event.at };
       if (event.type === 'sealed') return { state: 'sealed' };
-      if (event.type === 'unseal-failed')
-        return event.retry ? { state: 'unsealing', attempt: current.attempt + 1 } : { state: 'sealed' };
+      if (event.type === 'unseal-failed') return { state: 'unsealing', attempt: current.attempt + 1 };
       return current;
     case 'active':
       return event.type === 'sealed' ? { state: 'sealed' } : current;

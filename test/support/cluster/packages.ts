@@ -18,6 +18,8 @@ const packageOf = {
   'softhsm2-util': 'softhsm2',
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',
+  gcc: 'gcc',
+  '/usr/include/stdlib.h': 'libc6-dev',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 } as const;
 
