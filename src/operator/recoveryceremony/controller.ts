@@ -65,8 +65,7 @@ async function reconcile(
         return {};
       case 'initialize':
       case 'deliver':
-        // A look that is repeated, of a ceremony that failed for now, is not progress.
-        if (ceremony.status?.phase !== 'Failed') await report(run.waitingPhase());
+        if (isNews(run.waitingPhase(), ceremony.status?.phase)) await report(run.waitingPhase());
         await run.perform(step);
         break;
       case 'inspect-keys':
@@ -75,6 +74,19 @@ async function reconcile(
         await run.perform(step);
     }
   }
+}
+
+// Only steps forward are told before they are done: what is tried again would otherwise be written at each try,
+// and each write brings the next.
+function isNews(phase: CeremonyPhase, before: CeremonyPhase | undefined): boolean {
+  const order: readonly (CeremonyPhase | undefined)[] = [
+    undefined,
+    'Pending',
+    'Preflight',
+    'Initializing',
+    'Delivering',
+  ];
+  return before !== 'Failed' && order.indexOf(phase) > order.indexOf(before);
 }
 
 async function writeStatus(

@@ -19,7 +19,8 @@ export interface RecoveryCeremony extends KubeObject {
 export const recoveryCeremonyKind: KindDefinition = {
   type: RECOVERY_CEREMONY,
   singular: 'recoveryceremony',
-  shortNames: ['rc'],
+  // Not rc: kubectl takes that for ReplicationController, which comes first.
+  shortNames: ['ceremony', 'svrc'],
   description:
     'An act on the recovery key of a vault, in which each custodian gets a share that only they can read.',
   spec: recoveryCeremonySpec,

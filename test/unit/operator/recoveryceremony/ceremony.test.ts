@@ -144,6 +144,29 @@ describe('a ceremony', () => {
     expect(made.effects).toBe(before);
   });
 
+  test('is quiet while it waits, whatever for', async () => {
+    const waiting: Record<string, (made: World) => void> = {
+      vault: (made) => made.objects.delete('sealedvaults/vaults/demo'),
+      pod: (made) => made.objects.delete('pods/vaults/demo-0'),
+      key: (made) => made.objects.delete('configmaps/vaults/keys'),
+      conflict: (made) =>
+        made.put(SECRET, {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { namespace: 'vaults', name: 'init-share-ada' },
+        }),
+    };
+    for (const [what, prepare] of Object.entries(waiting)) {
+      const made = world();
+      prepare(made);
+      await settle(made, 3);
+      const before = made.read(RECOVERY_CEREMONY, key)?.metadata.resourceVersion;
+      for (let times = 0; times < 3; times += 1)
+        await createRecoveryCeremonyController(made.options()).reconcile(key, made.context());
+      expect(made.read(RECOVERY_CEREMONY, key)?.metadata.resourceVersion, what).toBe(before);
+    }
+  });
+
   test('survives the death of the operator before and after every single effect', async () => {
     const counted = world();
     await settle(counted);
