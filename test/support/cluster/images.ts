@@ -96,6 +96,7 @@ async function archived(
       () => build(buildah, image),
       '3 min, 30 s when only sources changed',
     );
+    await pruneBuilds(buildah);
     const temporary = `${archive}.${process.pid}`;
     try {
       await step(
@@ -112,6 +113,19 @@ async function archived(
     report(`• image ${image}: ${megabytes(archive)}`);
     return { image, archive };
   });
+}
+
+/** Every build leaves its steps for the next one; after many of them they are a heap of gigabytes. */
+async function pruneBuilds(buildah: Buildah): Promise<void> {
+  const kept = (await buildah.run(['images', '--all', '--quiet'])).trim().split('\n');
+  if (kept.length <= 60) return;
+  try {
+    // A build that was ended half-way leaves its container, and that keeps its image.
+    await buildah.run(['rm', '--all']);
+    await buildah.run(['rmi', '--prune']);
+  } catch {
+    // It only costs space.
+  }
 }
 
 /** Only the newest archive is kept: each is as large as the image. */
