@@ -1,6 +1,6 @@
 import { grantCommand } from './credentials.ts';
 import type { SealedVault } from './kind.ts';
-import type { Observed } from './observed.ts';
+import type { Observed } from './sealedvault.ts';
 import { type EngineState, waitingReason } from './pods.ts';
 
 /** What is true of a vault, as conditions with closed reasons; pure. */

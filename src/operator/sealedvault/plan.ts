@@ -1,6 +1,6 @@
 import type { KubeObject, ResourceType } from '../runtime/runtime.ts';
 import type { SealedVault } from './kind.ts';
-import type { Observed } from './observed.ts';
+import type { Observed } from './sealedvault.ts';
 import { podLabels } from './pods.ts';
 import { configMap, configRevision, trustMap } from './resources/config.ts';
 import { disruptionBudget, networkPolicy, serviceAccount, services } from './resources/network.ts';

@@ -1,7 +1,7 @@
 import { activePod, bestEngine, type Finding, findings } from './conditions.ts';
 import type { SealedVault } from './kind.ts';
 import { selectorText } from './names.ts';
-import type { Observed } from './observed.ts';
+import type { Observed } from './sealedvault.ts';
 import type { Condition, Phase, SealedVaultStatus } from './status-schema.ts';
 
 /** The status of a vault; the same observation gives the same status, so that nothing is written twice. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseEngineConfig } from '../../../../src/engine/config.ts';
 import { parsePkcs11Config } from '../../../../src/engine/seal/pkcs11/config.ts';
 import type { SealedVault } from '../../../../src/operator/sealedvault/kind.ts';
-import type { Observed } from '../../../../src/operator/sealedvault/observed.ts';
+import type { Observed } from '../../../../src/operator/sealedvault/sealedvault.ts';
 import { type Plan, plan } from '../../../../src/operator/sealedvault/plan.ts';
 import type { StatefulSet } from '../../../../src/operator/sealedvault/resources/statefulset.ts';
 import { healthy, podWith, sampleVault } from './samples.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { SealedVault } from '../../../../src/operator/sealedvault/kind.ts';
-import type { Observed } from '../../../../src/operator/sealedvault/observed.ts';
+import type { Observed } from '../../../../src/operator/sealedvault/sealedvault.ts';
 import type { EngineState, Pod } from '../../../../src/operator/sealedvault/pods.ts';
 import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts';
 
