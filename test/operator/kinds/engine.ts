@@ -32,6 +32,7 @@ export class FakeEngine {
   /** Ends the connection in place of an answer, that many times, after the work was done. */
   dropAnswers = 0;
   #kept: { readonly question: string; readonly answer: object } | undefined;
+  #making = false;
   #server: Server | undefined;
 
   /** @param address on which port 8200 is taken; the pod's IP */
@@ -100,8 +101,11 @@ export class FakeEngine {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const question = Buffer.concat(chunks).toString();
+    if (this.#making) return send(400, { errors: ['an initialization is in progress'] });
     if (this.#kept === undefined) {
+      this.#making = true;
       this.#kept = { question, answer: await this.#make(JSON.parse(question) as InitBody) };
+      this.#making = false;
       this.initialized = true;
       this.sealed = false;
     }
@@ -118,7 +122,7 @@ export class FakeEngine {
     this.sets += 1;
     const encrypt = async (text: string, key: string): Promise<Uint8Array> => {
       using secret = Secret.fromText(text);
-      return encryptToCustodian(secret, key);
+      return await encryptToCustodian(secret, key);
     };
     const shares = await Promise.all(
       body.recovery_pgp_keys.map((key, index) => encrypt(`share ${index} of set ${this.sets}`, key)),
