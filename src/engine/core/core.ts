@@ -10,9 +10,10 @@ import type { Physical } from '../physical/physical.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
 import { createSys } from '../sys/sys.ts';
-import { checkInit, initialize, type InitOptions, repeatedInit } from './initialize.ts';
+import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
 import type { BackendFactories } from './mounts.ts';
+import { populator } from './populate.ts';
 import { readRecoveryConfig, readRecoveryKey, readSealConfig, readStoredKey } from './seal-store.ts';
 import { sysPort } from './sys-port.ts';
 import { parseShare, UnsealProgress } from './unseal-progress.ts';
@@ -122,7 +123,7 @@ export class Core implements RawPort {
     if (this.#initializing) return { status: 400, refused: 'an initialization is in progress' };
     this.#initializing = true;
     try {
-      const options = this.#initOptions();
+      const options = { ...this.#options, populate: populator(this.#options) };
       const checked = await checkInit(request, options);
       if (typeof checked === 'string') return { status: 400, refused: checked };
       try {
@@ -154,7 +155,9 @@ export class Core implements RawPort {
     const recovery = await readRecoveryConfig(physical);
     const health = seal.health();
     const warnings = this.#trouble === undefined ? [] : [this.#trouble.text];
-    if (warnings.length === 0 && !health.healthy && health.lastError !== undefined) {
+    // Before initialization, the key may be one that initialization will make.
+    const expected = config === undefined && health.lastError?.code === 'ERR_HSM_KEY_NOT_FOUND';
+    if (warnings.length === 0 && !health.healthy && health.lastError !== undefined && !expected) {
       const { message, hint } = health.lastError;
       warnings.push(hint === undefined ? message : `${message}: ${hint}`);
     }
@@ -342,52 +345,10 @@ export class Core implements RawPort {
     return vault;
   }
 
-  #initOptions(): InitOptions {
-    const { openAudit: _devices, ...options } = this.#options;
-    return {
-      ...options,
-      populate: async (barrier, clusterId, issueRootToken) => {
-        // No device is opened for a vault that only exists in memory yet.
-        const silent = {
-          logRequest: () => Promise.resolve(),
-          logResponse: () => Promise.resolve(),
-          reload: () => Promise.resolve(),
-          close: () => Promise.resolve(),
-          hash: () => undefined,
-        };
-        const vault = await openVault({
-          ...options,
-          barrier,
-          clusterId,
-          openAudit: () => Promise.resolve(silent),
-        });
-        return issueRootToken ? rootToken(vault) : '';
-      },
-    };
-  }
-
   #move(event: LifecycleEvent): void {
     const before = this.#lifecycle;
     this.#lifecycle = transition(before, event);
     if (before.state !== this.#lifecycle.state)
       this.#options.log.debug({ from: before.state, to: this.#lifecycle.state }, 'lifecycle');
   }
-}
-
-async function rootToken(vault: Vault): Promise<string> {
-  const issued = await vault.tokens.create({
-    parent: '',
-    policies: ['root'],
-    path: 'auth/token/root',
-    displayName: 'root',
-    meta: null,
-    numUses: 0,
-    ttl: 0,
-    explicitMaxTtl: 0,
-    period: 0,
-    renewable: false,
-    orphan: true,
-    entityId: '',
-  });
-  return issued?.text ?? '';
 }
