@@ -46,7 +46,7 @@ export class Lines {
 
 function printed(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
-  return { type: value.name, text: value.message, cause: value.cause, ...value };
+  return { type: value.name, text: value.message, cause: value.cause, fields: Object.entries(value) };
 }
 
 /** A real API server behind a proxy that can break things, and a connection through it. */
