@@ -80,13 +80,15 @@ async function server(options: Flags): Promise<number> {
 async function controller(): Promise<number> {
   const { runController } = await import('./operator/manager.ts');
   const log = createLogger({ level: logLevel(process.env['LOG_LEVEL']) });
-  return runController({
+  const code = await runController({
     env: process.env,
     log,
     clock: systemClock,
     random: systemRandom,
     signal: terminationSignal(),
   });
+  // A leader that lost its lease must not do anything more.
+  process.exit(code);
 }
 
 async function hsmAgent(options: Flags): Promise<number> {
