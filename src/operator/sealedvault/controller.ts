@@ -44,7 +44,7 @@ export function createSealedVaultController(options: ControllerOptions): Control
       { type: POD, labelSelector: POD_SELECTOR, map: vaultOfPod },
       { type: SECRET, metadataOnly: true, map: (secret) => reconciler.references.keysOf(secret) },
     ],
-    concurrency: 16,
+    concurrency: 32,
     deadlineMs: 60_000,
     reconcile: (key, context) => reconciler.reconcile(key, context),
   };
