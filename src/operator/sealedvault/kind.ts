@@ -56,6 +56,7 @@ export const sealedVaultKind: KindDefinition = {
       jsonPath: ".status.conditions[?(@.type=='HSMReachable')].status",
       priority: 1,
     },
-    { name: 'Certificate', type: 'date', jsonPath: '.status.certificateExpires', priority: 1 },
+    // A date column shows an age, and nothing of what is to come.
+    { name: 'Certificate', type: 'string', jsonPath: '.status.certificateExpires', priority: 1 },
   ],
 };
