@@ -109,7 +109,7 @@ function vault(name: string): object {
 }
 
 // What the chart's NODE_OPTIONS come to under its memory limit of 256 MiB.
-const HEAP = ['--max-old-space-size=102', '--max-semi-space-size=4'];
+const HEAP = ['--max-old-space-size=90', '--max-semi-space-size=4'];
 
 /** The built program when there is one, as in the image; else the sources. */
 function startOperator(kubeconfig: string): ChildProcess {
