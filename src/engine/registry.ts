@@ -3,12 +3,14 @@ import type { BackendContext, BackendFactories, BackendFactory } from './core/mo
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
+import { createTransit } from './secrets/transit/transit.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
+  transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
 };
 
 /** Auth methods, by the names that clients enable them under. One line each. */
