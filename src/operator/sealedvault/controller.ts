@@ -10,7 +10,7 @@ import { Certificates } from './certificates.ts';
 import { CredentialWatch, credentialSecrets } from './credentials.ts';
 import { Deletion } from './delete.ts';
 import { SEALED_VAULT, type SealedVault } from './kind.ts';
-import { POD_SELECTOR, VAULT_LABEL } from './names.ts';
+import { VAULT_LABEL } from './names.ts';
 import { plan } from './plan.ts';
 import { observePods, podsOf } from './pods.ts';
 import type { StatefulSet } from './resources/statefulset.ts';
@@ -41,7 +41,7 @@ export function createSealedVaultController(options: ControllerOptions): Control
     primary: SEALED_VAULT,
     watches: [
       ...owned.map((type) => ({ type, labelSelector: VAULT_LABEL })),
-      { type: POD, labelSelector: POD_SELECTOR, map: vaultOfPod },
+      { type: POD, labelSelector: VAULT_LABEL, map: vaultOfPod },
       { type: SECRET, metadataOnly: true, map: (secret) => reconciler.references.keysOf(secret) },
     ],
     concurrency: 32,

@@ -10,8 +10,6 @@ export const PIN_REVISION = 'sealedvault.io/pin-revision';
 export const CONFIG_REVISION = 'sealedvault.io/config-revision';
 /** The identity that alone may initialize a vault. */
 export const INIT_CLIENT = 'sealedvault-operator';
-/** Selects the pods of all vaults. */
-export const POD_SELECTOR: string = VAULT_LABEL;
 
 export interface VaultNames {
   readonly key: ObjectKey;
