@@ -91,8 +91,10 @@ const library = z.object({
         'Environment that the library reads. Never a credential: these values are visible to everybody who may read this object.',
       ...listMap('name'),
       ...cel({
-        rule: "self.all(each, !each.name.matches('^(VAULT|BAO|NODE|LD)_.*$'))",
-        message: 'Variables that begin with VAULT_, BAO_, NODE_ or LD_ cannot be set here.',
+        // Vendors' libraries find their own parts by LD_LIBRARY_PATH.
+        rule: "self.all(each, !each.name.matches('^(VAULT|BAO|NODE|LD)_.*$') || each.name == 'LD_LIBRARY_PATH')",
+        message:
+          'Variables that begin with VAULT_, BAO_, NODE_ or LD_ cannot be set here, but for LD_LIBRARY_PATH.',
       }),
     }),
   from: librarySource.optional(),
