@@ -1,10 +1,7 @@
-import type { AuditAuth, AuditEntry, AuditRequest, AuditResponse } from '../audit/entry.ts';
+import type { AuditAuth, AuditRequest, AuditResponse } from '../audit/entry.ts';
 import type { TokenEntry } from '../logical/request.ts';
 import type { AuthResult, Response } from '../logical/response.ts';
-import type { Context } from './pipeline.ts';
-
-/** What the two entries of a request share; the devices make its text once. */
-export type Trail = Pick<AuditEntry, 'auth' | 'request' | 'nonHmacRequestKeys' | 'nonHmacResponseKeys'>;
+import type { Context, Trail } from './context.ts';
 
 /** Writes the entry of a request before it takes effect. @throws ERR_AUDIT_UNAVAILABLE */
 export async function auditRequest(context: Context): Promise<undefined> {

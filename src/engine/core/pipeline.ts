@@ -1,46 +1,10 @@
-import type { JsonObject } from '../../lib/json.ts';
-import {
-  type Path,
-  type PathValues,
-  type PathTable,
-  unsupportedOperation,
-  unsupportedPath,
-} from '../logical/logical.ts';
-import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
+import { type PathTable, unsupportedOperation, unsupportedPath } from '../logical/logical.ts';
+import type { LogicalRequest, Operation } from '../logical/request.ts';
 import { permissionDenied, type Response } from '../logical/response.ts';
-import type { Mounted } from '../mount/mount.ts';
 import { rawPaths } from '../sys/raw.ts';
-import { auditRequest, auditResponse, type Trail } from './audit-trail.ts';
+import { auditRequest, auditResponse } from './audit-trail.ts';
+import type { Context, CoreRequest } from './context.ts';
 import type { Core } from './core.ts';
-import type { Vault } from './vault.ts';
-
-/** A request as it comes off the wire: parsed, not yet believed. */
-export interface CoreRequest {
-  readonly id: string;
-  /** Without the leading /v1/; decoded; a list's ends in a slash. */
-  readonly path: string;
-  /** `update` for every write: whether it creates is found out here. */
-  readonly operation: Exclude<Operation, 'create'>;
-  readonly body: JsonObject;
-  readonly query: URLSearchParams | undefined;
-  readonly token: string;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly clientName: string | undefined;
-  readonly signal: AbortSignal;
-}
-
-/** What the stages find out, one after the other. */
-export interface Context {
-  readonly request: CoreRequest;
-  readonly vault: Vault;
-  token: TokenEntry | undefined;
-  mounted: Mounted | undefined;
-  row: { readonly path: Path; readonly values: PathValues } | undefined;
-  logical: LogicalRequest | undefined;
-  response: Response | undefined;
-  trail: Trail | undefined;
-}
 
 type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
 

@@ -9,7 +9,7 @@ import { createServer as createHttps, type Server as HttpsServer } from 'node:ht
 import { SealedVaultError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
-import type { CoreRequest } from '../core/pipeline.ts';
+import type { CoreRequest } from '../core/context.ts';
 import type { Response } from '../logical/response.ts';
 import { acceptList } from './list-method.ts';
 import { isParseRefusal, parseRequest } from './parse.ts';

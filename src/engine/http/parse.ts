@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts';
-import type { CoreRequest } from '../core/pipeline.ts';
+import type { CoreRequest } from '../core/context.ts';
 import { LIST_AS } from './list-method.ts';
 
 /** Why a request is refused before anything looks at its content. */

@@ -28,6 +28,25 @@ export interface TokenEntry {
   readonly type: 'service';
 }
 
+/** What a token is made of; times in seconds. */
+export interface NewToken {
+  readonly parent: string;
+  readonly policies: readonly string[];
+  readonly path: string;
+  readonly displayName: string;
+  readonly meta: Readonly<Record<string, string>> | null;
+  readonly numUses: number;
+  /** Seconds; 0 is for ever. */
+  readonly ttl: number;
+  readonly explicitMaxTtl: number;
+  readonly period: number;
+  readonly renewable: boolean;
+  readonly orphan: boolean;
+  readonly entityId: string;
+  /** A text chosen by a root user instead of a random one. */
+  readonly id?: string;
+}
+
 /** Lease limits of the mount a request goes to, in seconds. */
 export interface LeaseTtl {
   readonly default: number;

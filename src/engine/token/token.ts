@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
-import type { TokenEntry } from '../logical/request.ts';
+import type { NewToken, TokenEntry } from '../logical/request.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../logical/storage.ts';
 import { type ExpiryIndex, createExpiryIndex } from './expiry.ts';
 
@@ -13,24 +13,6 @@ import { type ExpiryIndex, createExpiryIndex } from './expiry.ts';
  * I3  An expired or used-up token is refused at once, whether or not the sweeper has been there.
  * I4  Revoking a token revokes its descendants; orphans have no parent.
  */
-export interface NewToken {
-  readonly parent: string;
-  readonly policies: readonly string[];
-  readonly path: string;
-  readonly displayName: string;
-  readonly meta: Readonly<Record<string, string>> | null;
-  readonly numUses: number;
-  /** Seconds; 0 is for ever. */
-  readonly ttl: number;
-  readonly explicitMaxTtl: number;
-  readonly period: number;
-  readonly renewable: boolean;
-  readonly orphan: boolean;
-  readonly entityId: string;
-  /** A text chosen by a root user instead of a random one. */
-  readonly id?: string;
-}
-
 export interface IssuedToken {
   readonly text: string;
   readonly entry: TokenEntry;

@@ -3,7 +3,7 @@ import type { FieldValues } from '../../logical/fields.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
-import type { TokenPort } from './token.ts';
+import type { TokenPort } from './port.ts';
 
 const fields = {
   id: { type: 'string', description: 'Value for the token', default: '' },

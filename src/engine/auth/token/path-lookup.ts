@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import type { TokenEntry } from '../../logical/request.ts';
 import { badRequest, data, keys, permissionDenied, type Response } from '../../logical/response.ts';
-import type { TokenPort } from './token.ts';
+import type { TokenPort } from './port.ts';
 
 const badToken: Response = { kind: 'refusal', status: 403, errors: ['bad token'] };
 const invalidAccessor: Response = { kind: 'refusal', status: 403, errors: ['invalid accessor'] };

@@ -1,7 +1,7 @@
 import { type Path, path } from '../../logical/logical.ts';
 import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
-import type { TokenPort } from './token.ts';
+import type { TokenPort } from './port.ts';
 
 const increment = {
   type: 'duration',

@@ -1,6 +1,6 @@
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, permissionDenied } from '../../logical/response.ts';
-import type { TokenPort } from './token.ts';
+import type { TokenPort } from './port.ts';
 
 const token = { type: 'string', description: 'Token to revoke', default: '' } as const;
 

@@ -1,0 +1,17 @@
+import type { NewToken, TokenEntry } from '../../logical/request.ts';
+
+/** What this method needs of the token store and of the caller's policies. */
+export interface TokenPort {
+  lookup(text: string): Promise<TokenEntry | undefined>;
+  byAccessor(accessor: string): Promise<TokenEntry | undefined>;
+  accessors(): Promise<string[]>;
+  create(request: NewToken): Promise<{ readonly text: string; readonly entry: TokenEntry } | undefined>;
+  renew(entry: TokenEntry, ttl: number): Promise<TokenEntry>;
+  revoke(hash: string): Promise<void>;
+  revokeOrphan(hash: string): Promise<void>;
+  sweep(): Promise<number>;
+  /** Seconds since the epoch. */
+  now(): number;
+  /** Whether a token has sudo (or root) on a path. */
+  hasSudo(token: TokenEntry, path: string): Promise<boolean>;
+}

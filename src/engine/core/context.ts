@@ -1,0 +1,38 @@
+import type { JsonObject } from '../../lib/json.ts';
+import type { AuditEntry } from '../audit/entry.ts';
+import type { Path, PathValues } from '../logical/logical.ts';
+import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
+import type { Response } from '../logical/response.ts';
+import type { Mounted } from '../mount/mount.ts';
+import type { Vault } from './vault.ts';
+
+/** A request as it comes off the wire: parsed, not yet believed. */
+export interface CoreRequest {
+  readonly id: string;
+  /** Without the leading /v1/; decoded; a list's ends in a slash. */
+  readonly path: string;
+  /** `update` for every write: whether it creates is found out here. */
+  readonly operation: Exclude<Operation, 'create'>;
+  readonly body: JsonObject;
+  readonly query: URLSearchParams | undefined;
+  readonly token: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly clientName: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What the stages find out, one after the other. */
+export interface Context {
+  readonly request: CoreRequest;
+  readonly vault: Vault;
+  token: TokenEntry | undefined;
+  mounted: Mounted | undefined;
+  row: { readonly path: Path; readonly values: PathValues } | undefined;
+  logical: LogicalRequest | undefined;
+  response: Response | undefined;
+  trail: Trail | undefined;
+}
+
+/** What the two audit entries of a request share; the devices make its text once. */
+export type Trail = Pick<AuditEntry, 'auth' | 'request' | 'nonHmacRequestKeys' | 'nonHmacResponseKeys'>;
