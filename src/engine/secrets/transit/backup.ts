@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { text, toBase64, utf8 } from '../../../lib/bytes.ts';
 import { decodeBase64 } from './base64.ts';
+import { isOfType } from './import.ts';
 import { isKeyType, type KeyType } from './key-type.ts';
-import { encodeVersions, type KeyPolicy, type StoredPolicy, type StoredVersions } from './policy.ts';
+import {
+  decodePolicy,
+  encodeVersions,
+  type KeyPolicy,
+  type StoredPolicy,
+  type StoredVersions,
+} from './policy.ts';
 import { Refused } from './refused.ts';
 
 /** A backup is base64 of JSON: the stored key with all its versions, in the clear. */
@@ -66,8 +73,24 @@ export function parseBackup(encoded: string): Backup | Refused {
   try {
     const parsed = schema.safeParse(JSON.parse(text(bytes)));
     // The members that may be missing are missing there, never undefined: it was JSON.
-    return parsed.success ? (parsed.data as Backup) : broken;
+    const backup = parsed.success ? (parsed.data as Backup) : undefined;
+    if (backup === undefined || !isWhole(backup)) return broken;
+    const versions = { ...backup.archive, ...backup.policy.versions };
+    const policy = decodePolicy({ ...backup.policy, versions });
+    return [...policy.versions.values()].every((version) => isOfType(policy.type, version)) ? backup : broken;
   } catch {
     return broken;
   }
+}
+
+// All versions from the first to the latest, each where its number puts it.
+function isWhole({ policy, archive }: Backup): boolean {
+  const { latestVersion, minDecryptionVersion, minEncryptionVersion } = policy;
+  if (minDecryptionVersion < 1 || minDecryptionVersion > latestVersion) return false;
+  if (minEncryptionVersion > latestVersion) return false;
+  for (let number = Math.max(policy.minAvailableVersion, 1); number <= latestVersion; number += 1) {
+    const there = number < minDecryptionVersion ? archive : policy.versions;
+    if (!Object.hasOwn(there, String(number))) return false;
+  }
+  return true;
 }

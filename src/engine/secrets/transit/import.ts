@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { view } from '../../../lib/bytes.ts';
-import { HMAC_MAX_BYTES, HMAC_MIN_BYTES, type KeyType, traitsOf } from './key-type.ts';
+import { HMAC_MAX_BYTES, HMAC_MIN_BYTES, isAsymmetric, type KeyType, traitsOf } from './key-type.ts';
 import { type KeyVersion, type Material, ownSecretKey } from './key-version.ts';
 import { Refused } from './refused.ts';
 
@@ -54,6 +54,15 @@ export function checkPair(version: KeyVersion, material: Material): Refused | un
   return version.publicKey?.equals(createPublicKey(material.privateKey)) === true
     ? undefined
     : new Refused('cannot import key, key pair does not match');
+}
+
+/** @returns whether a version's material is such as the type has */
+export function isOfType(type: KeyType, { secret, publicKey }: KeyVersion): boolean {
+  const traits = traitsOf(type);
+  if (publicKey !== undefined) return isAsymmetric(type) && checkType(type, publicKey) === undefined;
+  const bytes = secret?.symmetricKeySize ?? 0;
+  if (traits.family === 'hmac') return bytes >= HMAC_MIN_BYTES && bytes <= HMAC_MAX_BYTES;
+  return traits.family === 'aead' && bytes === traits.bytes;
 }
 
 function checkType(type: KeyType, key: KeyObject): Refused | undefined {
