@@ -3,6 +3,7 @@ import type { BackendContext, BackendFactories, BackendFactory } from './core/mo
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
+import { createTotp } from './secrets/totp/totp.ts';
 import { createTransit } from './secrets/transit/transit.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each. */
@@ -10,6 +11,7 @@ const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
+  totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
   transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
 };
 
