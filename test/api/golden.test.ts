@@ -41,10 +41,6 @@ const skipped: readonly {
     reason: 'made with another token than the root token; acl.test.ts has them',
   },
   {
-    when: (each) => each.request.headers['x-vault-wrap-ttl'] !== undefined,
-    reason: 'response wrapping is not served',
-  },
-  {
     when: (each) => /auth\/token\/(?:roles|create\/)/.test(each.request.path),
     reason: 'token roles are not served',
   },
@@ -84,7 +80,7 @@ const SECOND_SERVER = 125;
 
 /** Values that differ from run to run: compared by type. */
 const VOLATILE =
-  /^(?:request_id|uuid|accessor|client_token|id|nonce|version|commit_date|build_date|running_plugin_version|cluster_id|cluster_name|.*_time|ttl|modified|server_time_utc|leader_.*|is_self|raft_.*|replication_.*|encryptions|storage_type|ha_enabled)$/;
+  /^(?:request_id|uuid|accessor|client_token|token|wrapped_accessor|id|nonce|version|commit_date|build_date|running_plugin_version|cluster_id|cluster_name|.*_time|ttl|modified|server_time_utc|leader_.*|is_self|raft_.*|replication_.*|encryptions|storage_type|ha_enabled)$/;
 /** Members of ours that the recorded peer does not have, by Vault's documentation. */
 const ADDED = new Set([
   'build_date',
@@ -168,17 +164,19 @@ describe('recorded exchanges', () => {
             ? request.body
             : translate(JSON.stringify(request.body));
       const path = translate(request.path.slice('/v1/'.length));
-      const contentType = request.headers['content-type'];
-      const answer = await engine.call(
-        request.method,
-        path,
-        body,
-        undefined,
-        contentType === undefined ? {} : { 'Content-Type': contentType },
-      );
+      const headers: Record<string, string> = {};
+      for (const [recorded, sent] of [
+        ['content-type', 'Content-Type'],
+        ['x-vault-wrap-ttl', 'X-Vault-Wrap-TTL'],
+      ] as const) {
+        const value = request.headers[recorded];
+        if (value !== undefined) headers[sent] = value;
+      }
+      const answer = await engine.call(request.method, path, body, undefined, headers);
       for (const [theirs, ours] of [
         [response.body?.auth?.client_token, answer.body?.auth?.client_token],
         [response.body?.auth?.accessor, answer.body?.auth?.accessor],
+        [response.body?.wrap_info?.token, answer.body?.wrap_info?.token],
       ]) {
         if (theirs !== undefined && theirs !== '' && ours !== undefined) names.set(theirs, ours);
       }

@@ -91,6 +91,8 @@ function describe(response: Response): AuditResponse | undefined {
       return { auth: issued(response.auth) };
     case 'refusal':
       return response.data === undefined ? undefined : { data: response.data };
+    case 'wrapped':
+      return { wrapInfo: response.info };
     case 'empty':
     case 'raw':
       return undefined;

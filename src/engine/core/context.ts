@@ -16,6 +16,8 @@ export interface CoreRequest {
   readonly body: JsonObject;
   readonly query: URLSearchParams | undefined;
   readonly token: string;
+  /** Seconds for which the answer is to be wrapped; 0 for not. */
+  readonly wrapTtl: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly clientName: string | undefined;

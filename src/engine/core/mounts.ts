@@ -143,10 +143,15 @@ export class MountTable {
     });
   }
 
-  async clearCubbyhole(tokenHash: string): Promise<void> {
-    const cubbyhole = this.#entries.find((entry) => entry.type === 'cubbyhole');
-    if (cubbyhole !== undefined)
-      await this.#options.factories.clearCubbyhole(this.#storageOf(cubbyhole), tokenHash);
+  clearCubbyhole(tokenHash: string): Promise<void> {
+    return this.#options.factories.clearCubbyhole(this.cubbyhole(), tokenHash);
+  }
+
+  /** The storage of the cubbyhole mount, which is always there. */
+  cubbyhole(): Storage {
+    const entry = this.#entries.find(({ type }) => type === 'cubbyhole');
+    if (entry === undefined) throw new TypeError('the cubbyhole is not mounted');
+    return this.#storageOf(entry);
   }
 
   /** Serves a backend that is no plug-in, such as the system backend. */

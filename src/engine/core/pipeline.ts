@@ -24,7 +24,7 @@ const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is seal
  * | route | (nothing: an unknown path is only told to whoever may know) |
  * | policy | 403 |
  * | audit request | 500 when no device takes the entry: nothing below has run |
- * | handle | what the endpoint says; 404 and 405 for what is not there |
+ * | handle | what the endpoint says; 404 and 405 for what is not there; the answer is wrapped when asked for |
  * | audit response | 500 when no device takes the entry: the answer is dropped |
  */
 export const stages: readonly { readonly name: string; readonly run: Stage }[] = [
@@ -33,7 +33,7 @@ export const stages: readonly { readonly name: string; readonly run: Stage }[] =
   { name: 'policy', run: authorize },
   { name: 'use', run: countUse },
   { name: 'audit request', run: auditRequest },
-  { name: 'handle', run: handle },
+  { name: 'handle', run: handleAndWrap },
 ];
 
 /** Serves requests of a core. */
@@ -109,7 +109,7 @@ async function authorize(context: Context): Promise<Response | undefined> {
   }
   if (token.policies.includes('root')) return undefined;
   const acl = await vault.policies.acl(token.policies);
-  const decision = acl.allow({ operation, path: request.path, data: request.body });
+  const decision = acl.allow({ operation, path: request.path, data: request.body, wrapTtl: request.wrapTtl });
   if (!decision.allowed || (row?.path.access === 'sudo' && !decision.sudo)) return aclDenied;
   return undefined;
 }
@@ -117,6 +117,20 @@ async function authorize(context: Context): Promise<Response | undefined> {
 async function countUse({ vault, token, row }: Context): Promise<Response | undefined> {
   if (token === undefined || row?.path.access === 'unauthenticated') return undefined;
   return (await vault.tokens.use(token)) ? undefined : permissionDenied;
+}
+
+// What is refused is told openly; unwrapping is the one answer that is never wrapped again.
+async function handleAndWrap(context: Context): Promise<Response> {
+  const { request, vault } = context;
+  const response = await handle(context);
+  const wrappable =
+    response.kind === 'data' ||
+    response.kind === 'advised' ||
+    response.kind === 'auth' ||
+    response.kind === 'raw';
+  if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
+    return response;
+  return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
 }
 
 function handle({ request, mounted, row, logical }: Context): Promise<Response> | Response {
@@ -142,6 +156,7 @@ function toLogical(request: CoreRequest, mountPoint: string, path: string): Logi
     query: request.query,
     token: undefined,
     tokenText: request.token,
+    wrapTtl: request.wrapTtl,
     leaseTtl: { default: 0, max: 0 },
     remoteAddress: request.remoteAddress,
     clientName: request.clientName,

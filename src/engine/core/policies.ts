@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { getJson, jsonPut, type Storage } from '../logical/storage.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
+import { WRAPPING_POLICY } from './wrapping.ts';
 import { type Acl, compileAcl, parsePolicy, type Policy } from '../policy/policy.ts';
 
 /** A policy as it is stored. */
@@ -12,6 +13,9 @@ export interface StoredPolicy {
 }
 
 const ACL_CACHE = 2_000;
+// What a wrapping token may do with itself.
+const WRAPPING_RULES = `path "cubbyhole/response" { capabilities = ["create", "read"] }
+path "sys/wrapping/unwrap" { capabilities = ["update"] }`;
 
 /** ACL policies by name, and the compiled rules of each set of names that tokens carry. */
 export class PolicyStore {
@@ -63,6 +67,7 @@ export class PolicyStore {
     if (cached !== undefined) return cached;
     const policies: Policy[] = [];
     for (const name of names) {
+      if (name === WRAPPING_POLICY) policies.push(parsePolicy(WRAPPING_RULES));
       const stored = await this.get(name);
       if (stored !== undefined) policies.push(parsePolicy(stored.raw));
     }

@@ -9,7 +9,7 @@ export function sysPort(
   { clock, random }: { clock: Clock; random: Random },
   seal: () => Promise<void>,
 ): SysPort {
-  const { mounts, policies, tokens, barrier } = vault;
+  const { mounts, policies, tokens, barrier, wrapping } = vault;
   return {
     mounts: {
       entries: (table) => mounts.entries(table),
@@ -21,6 +21,7 @@ export function sysPort(
     },
     policies,
     tokens,
+    wrapping,
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => {
       await barrier.rotate(random, new Date(clock.now()));

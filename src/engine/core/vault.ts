@@ -7,6 +7,7 @@ import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
+import { Wrapping } from './wrapping.ts';
 
 /** What an open vault consists of. It exists from the last step after unseal until seal. */
 export interface Vault {
@@ -16,6 +17,7 @@ export interface Vault {
   readonly policies: PolicyStore;
   readonly mounts: MountTable;
   readonly audit: Audit;
+  readonly wrapping: Wrapping;
   /** Begins to remove what has expired. */
   startBackgroundWork(): void;
   /** Ends background work, closes devices and forgets the keys. */
@@ -67,6 +69,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     policies,
     mounts,
     audit,
+    wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);
     },

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/context.ts';
+import { wrapTtl } from '../core/wrapping.ts';
 import { LIST_AS } from './list-method.ts';
 
 /** Why a request is refused before anything looks at its content. */
@@ -58,10 +59,8 @@ export async function parseRequest(
   if (namespace !== undefined && namespace !== '' && namespace !== 'root' && namespace !== '/') {
     return { status: 400, message: 'namespaces are not supported: leave out X-Vault-Namespace' };
   }
-  const wrap = headers['x-vault-wrap-ttl'];
-  if (wrap !== undefined && wrap !== '' && !/^0[smh]?$/.test(String(wrap))) {
-    return { status: 400, message: 'response wrapping is not supported: leave out X-Vault-Wrap-TTL' };
-  }
+  const wrap = wrapTtl(String(headers['x-vault-wrap-ttl'] ?? '0'));
+  if (wrap === undefined) return { status: 400, message: 'X-Vault-Wrap-TTL must be a duration, such as 5m' };
   if (operation === 'patch' && !isMergePatch(headers['content-type'])) {
     return {
       status: 415,
@@ -80,6 +79,7 @@ export async function parseRequest(
     body,
     query,
     token: tokenOf(headers['x-vault-token'], headers.authorization),
+    wrapTtl: wrap,
     remoteAddress: socket.remoteAddress ?? '',
     remotePort: socket.remotePort ?? 0,
     clientName: clientName(socket),

@@ -66,6 +66,8 @@ export interface LogicalRequest {
   readonly token: TokenEntry | undefined;
   /** The caller's token as it was sent: for the endpoints that return it, and nothing else. */
   readonly tokenText: string | undefined;
+  /** Seconds for which the answer is to be wrapped; 0 for not. */
+  readonly wrapTtl: number;
   readonly leaseTtl: LeaseTtl;
   readonly remoteAddress: string;
   /** Common name of a client certificate that was verified against the listener's client CA. */

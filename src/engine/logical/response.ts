@@ -10,6 +10,18 @@ export interface AuthResult {
   readonly leaseDuration: number;
 }
 
+/** A single-use token in place of an answer. */
+export interface WrapInfo {
+  readonly token: string;
+  readonly accessor: string;
+  /** Seconds. */
+  readonly ttl: number;
+  /** RFC 3339. */
+  readonly creationTime: string;
+  readonly creationPath: string;
+  readonly wrappedAccessor?: string;
+}
+
 export type Response =
   /** atTop: the members of data are repeated beside the envelope, for old clients. */
   | {
@@ -22,6 +34,7 @@ export type Response =
   /** KV v1: a lease duration as advice to clients, without a lease. */
   | { readonly kind: 'advised'; readonly data: JsonObject; readonly leaseDuration: number }
   | { readonly kind: 'auth'; readonly auth: AuthResult; readonly warnings?: readonly string[] }
+  | { readonly kind: 'wrapped'; readonly info: WrapInfo }
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'refusal';

@@ -1,3 +1,5 @@
+import type { JsonObject } from '../../lib/json.ts';
+import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
@@ -33,6 +35,13 @@ export interface SysPort {
   readonly tokens: {
     lookup(text: string): Promise<TokenEntry | undefined>;
     byAccessor(accessor: string): Promise<TokenEntry | undefined>;
+    /** Counts a use. @returns false when none was left */
+    use(entry: TokenEntry): Promise<boolean>;
+  };
+  readonly wrapping: {
+    lookup(token: string): Promise<JsonObject | undefined>;
+    unwrap(entry: TokenEntry | undefined): Promise<JsonObject | undefined>;
+    rewrap(entry: TokenEntry | undefined): Promise<Response | undefined>;
   };
   keyStatus(): { readonly term: number; readonly installTime: string; readonly encryptions: number };
   /** Replaces the barrier's data key. */

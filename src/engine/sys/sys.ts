@@ -4,6 +4,7 @@ import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policies.ts';
+import { wrappingPaths } from './path-wrapping.ts';
 import type { SysPort } from './port.ts';
 
 /** The system backend: everything below sys/ that needs an open vault. */
@@ -17,6 +18,7 @@ export function createSys(port: SysPort): Backend {
       ...capabilityPaths(port),
       ...internalUiPaths(port),
       ...keyPaths(port),
+      ...wrappingPaths(port),
     ]),
   };
 }
