@@ -90,7 +90,7 @@ export async function benchEngine(): Promise<Row[]> {
     await measure(baseline.pid ?? 0, bare(4000));
     for (const each of cases) {
       const options: LoadOptions = { port: engine.port, token: client, ...each };
-      await load({ ...options, requests: 2000 });
+      await load({ ...options, requests: 10_000 });
       const ratios: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         const yardstick = await measure(baseline.pid ?? 0, bare(8000));

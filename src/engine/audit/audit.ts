@@ -18,6 +18,8 @@ import { FileOutput, type Output, StdoutOutput } from './output.ts';
  * I4  A line that could only be written in part is ended before the next one begins (output.ts).
  */
 export interface Audit {
+  /** How many devices there are: with none, no entry need be made. */
+  readonly deviceCount: number;
   /** @throws ERR_AUDIT_UNAVAILABLE */
   logRequest(entry: AuditEntry): Promise<void>;
   /** @throws ERR_AUDIT_UNAVAILABLE */
@@ -75,6 +77,10 @@ class Broker implements Audit {
   readonly #devices: readonly Device[];
   readonly #clock: Clock;
   readonly #log: Logger;
+
+  get deviceCount(): number {
+    return this.#devices.length;
+  }
 
   constructor(devices: readonly Device[], { clock, log }: AuditOptions) {
     this.#devices = devices;

@@ -5,14 +5,15 @@ import type { Context, Trail } from './context.ts';
 
 /** Writes the entry of a request before it takes effect. @throws ERR_AUDIT_UNAVAILABLE */
 export async function auditRequest(context: Context): Promise<undefined> {
+  if (context.vault.audit.deviceCount === 0) return;
   const trail = trailOf(context);
   const refusal = refusalText(context.response);
   await context.vault.audit.logRequest(refusal === undefined ? trail : { ...trail, error: refusal });
-  return undefined;
 }
 
 /** Writes the entry of an answer before it leaves. @throws ERR_AUDIT_UNAVAILABLE */
 export async function auditResponse(context: Context): Promise<undefined> {
+  if (context.vault.audit.deviceCount === 0) return;
   const { response } = context;
   const refusal = refusalText(response);
   const trail = trailOf(context);
@@ -22,7 +23,6 @@ export async function auditResponse(context: Context): Promise<undefined> {
     ...(described === undefined ? {} : { response: described }),
     ...(refusal === undefined ? {} : { error: refusal }),
   });
-  return undefined;
 }
 
 function trailOf(context: Context): Trail {

@@ -4,6 +4,7 @@ import { openVault, type Vault, type VaultOptions } from './vault.ts';
 
 // No device is opened for a vault that only exists in memory yet.
 const noDevices: Audit = {
+  deviceCount: 0,
   logRequest: () => Promise.resolve(),
   logResponse: () => Promise.resolve(),
   reload: () => Promise.resolve(),
