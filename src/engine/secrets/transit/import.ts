@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { view } from '../../../lib/bytes.ts';
+import { samePublicKey } from './key-format.ts';
 import { HMAC_MAX_BYTES, HMAC_MIN_BYTES, isAsymmetric, type KeyType, traitsOf } from './key-type.ts';
 import { type KeyVersion, type Material, ownSecretKey } from './key-version.ts';
 import { Refused } from './refused.ts';
@@ -51,7 +52,8 @@ export function checkPair(version: KeyVersion, material: Material): Refused | un
     return new Refused('cannot add a public key to a key version that already has a public key set');
   if (version.privateKey !== undefined)
     return new Refused('private key imported, key version cannot be updated');
-  return version.publicKey?.equals(createPublicKey(material.privateKey)) === true
+  return version.publicKey !== undefined &&
+    samePublicKey(version.publicKey, createPublicKey(material.privateKey))
     ? undefined
     : new Refused('cannot import key, key pair does not match');
 }

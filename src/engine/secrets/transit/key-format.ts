@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { concat, text, toBase64 } from '../../../lib/bytes.ts';
+import { concat, equalBytes, text, toBase64 } from '../../../lib/bytes.ts';
 import { decodeBase64Url } from './base64.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { KeyVersion } from './key-version.ts';
@@ -59,6 +59,12 @@ export function exportPublic(policy: KeyPolicy, version: KeyVersion, format: Exp
 export function publicKeyPem(key: KeyObject): string {
   const pem = key.export({ type: 'spki', format: 'pem' });
   return typeof pem === 'string' ? pem : text(pem);
+}
+
+/** @returns whether two public keys are the same. KeyObject.equals of keys of two types leaves an error behind in OpenSSL, at which the next key to be parsed fails. */
+export function samePublicKey(left: KeyObject, right: KeyObject): boolean {
+  const der = { type: 'spki', format: 'der' } as const;
+  return equalBytes(left.export(der), right.export(der));
 }
 
 /** Certificates in base64 DER as PEM. */

@@ -4,9 +4,11 @@ import { type Backend, PathTable } from '../../logical/logical.ts';
 import type { Storage } from '../../logical/storage.ts';
 import { backupPaths } from './path-backup.ts';
 import { byokExportPaths } from './path-byok-export.ts';
+import { certificatePaths } from './path-certificates.ts';
 import { configPaths } from './path-config.ts';
 import { datakeyPaths } from './path-datakey.ts';
 import { decryptPaths } from './path-decrypt.ts';
+import { deriveKeyPaths } from './path-derive-key.ts';
 import { encryptPaths } from './path-encrypt.ts';
 import { exportPaths } from './path-export.ts';
 import { hashPaths } from './path-hash.ts';
@@ -51,6 +53,7 @@ export function createTransit(storage: Storage, clock: Clock, random: Random): B
       ...importPaths(store, new WrappingKey(storage)),
       ...keyConfigPaths(store),
       ...softDeletePaths(store),
+      ...certificatePaths(store),
       ...keyPaths(store),
       ...encryptPaths(store),
       ...decryptPaths(store),
@@ -64,6 +67,7 @@ export function createTransit(storage: Storage, clock: Clock, random: Random): B
       ...exportPaths(store),
       ...byokExportPaths(store),
       ...backupPaths(store),
+      ...deriveKeyPaths(store),
     ]),
   };
 }

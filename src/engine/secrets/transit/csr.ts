@@ -1,0 +1,60 @@
+import 'reflect-metadata';
+import type { KeyObject } from 'node:crypto';
+import type { webcrypto } from 'node:crypto';
+import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { type KeyTraits, traitsOf } from './key-type.ts';
+import type { KeyVersion } from './key-version.ts';
+import type { KeyPolicy } from './policy.ts';
+import { Refused } from './refused.ts';
+
+/**
+ * A certificate signing request (RFC 2986) of a version of a key, with the subject and the extensions of a template;
+ * without a template both are empty.
+ */
+export async function makeCsr(
+  policy: KeyPolicy,
+  version: KeyVersion,
+  template: string,
+): Promise<string | Refused> {
+  const { privateKey, publicKey } = version;
+  if (privateKey === undefined || publicKey === undefined)
+    return new Refused('private key not imported for key version selected');
+  const given = template === '' ? undefined : readTemplate(template);
+  if (given instanceof Refused) return given;
+  const algorithm = algorithmOf(traitsOf(policy.type));
+  const csr = await Pkcs10CertificateRequestGenerator.create({
+    ...(given === undefined ? {} : { name: given.subjectName, extensions: given.extensions }),
+    keys: {
+      privateKey: cryptoKey(privateKey, algorithm, 'sign'),
+      publicKey: cryptoKey(publicKey, algorithm, 'verify'),
+    },
+    signingAlgorithm: algorithm,
+  });
+  return `${csr.toString('pem').trim()}\n`;
+}
+
+function readTemplate(pem: string): Pkcs10CertificateRequest | Refused {
+  try {
+    return new Pkcs10CertificateRequest(pem);
+  } catch {
+    return new Refused('could not decode PEM CSR');
+  }
+}
+
+type SigningAlgorithm = { readonly name: string; readonly hash?: string; readonly namedCurve?: string };
+
+function algorithmOf(traits: KeyTraits): SigningAlgorithm {
+  if (traits.family === 'ed25519') return { name: 'Ed25519' };
+  if (traits.family !== 'ecdsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  const hash = { 'P-256': 'SHA-256', 'P-384': 'SHA-384', 'P-521': 'SHA-512' }[traits.curve];
+  return { name: 'ECDSA', namedCurve: traits.curve, hash };
+}
+
+function cryptoKey(
+  key: KeyObject,
+  algorithm: SigningAlgorithm,
+  usage: 'sign' | 'verify',
+): webcrypto.CryptoKey {
+  // A private key stays native there, too; a public one is written into the request.
+  return key.toCryptoKey(algorithm, usage === 'verify', [usage]);
+}
