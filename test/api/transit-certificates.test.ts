@@ -7,6 +7,8 @@ import { TestEngine } from './support/engine.ts';
 
 const types = ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'hmac', 'rsa-2048', 'rsa-3072'];
 
+const OPENSSL = process.env['OPENSSL'] ?? 'openssl';
+
 let engine: TestEngine;
 beforeAll(async () => {
   engine = await TestEngine.initialized();
@@ -24,7 +26,7 @@ describe('certificates and key agreement', () => {
   const authorityOf = () => {
     const dir = mkdtempSync(join(tmpdir(), 'transit-test-'));
     try {
-      const run = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+      const run = (...args: string[]) => execFileSync(OPENSSL, args, { cwd: dir, stdio: 'pipe' });
       run('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'ca.key');
       run('req', '-x509', '-key', 'ca.key', '-subj', '/CN=ca', '-days', '2', '-out', 'ca.pem');
       return {
@@ -66,7 +68,7 @@ describe('certificates and key agreement', () => {
           return readFileSync(`${dir}/t.pem`, 'utf8');
         },
         show: (csr: string) =>
-          execFileSync('openssl', ['req', '-noout', '-text'], { input: csr, encoding: 'utf8' }),
+          execFileSync(OPENSSL, ['req', '-noout', '-text'], { input: csr, encoding: 'utf8' }),
         done: () => rmSync(dir, { recursive: true, force: true }),
       };
     } catch (error) {

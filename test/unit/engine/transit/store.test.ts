@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { decodeBase64 } from '../../../../src/engine/secrets/transit/base64.ts';
 import { formatBackup, parseBackup } from '../../../../src/engine/secrets/transit/backup.ts';
 import { decrypt, encrypt } from '../../../../src/engine/secrets/transit/cipher.ts';
+import { samePublicKey } from '../../../../src/engine/secrets/transit/key-format.ts';
 import { newPolicy, rotated } from '../../../../src/engine/secrets/transit/policy.ts';
 import { Refused } from '../../../../src/engine/secrets/transit/refused.ts';
 import { KeyStore } from '../../../../src/engine/secrets/transit/store.ts';
@@ -111,6 +112,17 @@ test('a backup is read back as it was written, and text that is no backup is ref
       expect(parseBackup(Buffer.from(text).toString('base64'))).toBeInstanceOf(Refused);
     }),
   );
+});
+
+test('keys of different types are compared without a trace in OpenSSL', async () => {
+  const [left, right] = await Promise.all([makeKey({ type: 'ed25519' }), makeKey({ type: 'ecdsa-p256' })]);
+  const [a, b] = [left.versions.get(1)?.publicKey, right.versions.get(1)?.publicKey];
+  if (a === undefined || b === undefined) throw new Error('no public key');
+  const der = granted(parseBackup(formatBackup(right, {}))).policy.versions['1']?.key ?? '';
+  expect(samePublicKey(a, b)).toBe(false);
+  // After KeyObject.equals this would fail with "different key types".
+  const parsed = createPrivateKey({ key: Buffer.from(der, 'base64'), format: 'der', type: 'pkcs8' });
+  expect(samePublicKey(createPublicKey(parsed), b)).toBe(true);
 });
 
 describe('wrapped keys', () => {
