@@ -17,7 +17,7 @@ const secrets: Record<string, BackendFactory> = {
 
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
-  token: (context) => createTokenAuth(tokenPort(context)),
+  token: (context) => createTokenAuth(tokenPort(context), context.storage),
 };
 
 export const factories: BackendFactories = { secrets, auth, clearCubbyhole };

@@ -40,10 +40,6 @@ const skipped: readonly {
     when: (each) => each.response.status === 403,
     reason: 'made with another token than the root token; acl.test.ts has them',
   },
-  {
-    when: (each) => /auth\/token\/(?:roles|create\/)/.test(each.request.path),
-    reason: 'token roles are not served',
-  },
   { when: (each) => each.request.body?.type === 'batch', reason: 'batch tokens are not served' },
   {
     when: (each) =>

@@ -158,6 +158,74 @@ describe('tokens', () => {
   });
 });
 
+describe('token roles', () => {
+  const role = (name: string, body: object) => engine.call('POST', `auth/token/roles/${name}`, body);
+  const make = async (name: string, body: object, token?: string): Promise<any> =>
+    (await engine.call('POST', `auth/token/create/${name}`, body, token)).body;
+  let caller: string;
+  beforeAll(async () => {
+    await engine.call('PUT', 'sys/policies/acl/maker', {
+      policy: 'path "auth/token/create/*" { capabilities = ["update"] }',
+    });
+    caller = (await create({ policies: ['maker'] })).auth.client_token;
+  });
+
+  test('give policies that the caller lacks, and no others', async () => {
+    await role('ci', { allowed_policies: 'app,other', orphan: true, token_period: '1h' });
+    expect((await make('ci', { policies: ['app'] }, caller)).auth).toMatchObject({
+      policies: ['app', 'default'],
+      orphan: true,
+      lease_duration: 3600,
+      renewable: true,
+    });
+    expect((await make('ci', {}, caller)).auth.policies).toEqual(['app', 'default', 'other']);
+    expect((await make('ci', { policies: ['app', 'third'] }, caller)).errors[0]).toContain('must be subset');
+    expect((await make('ci', { policies: ['root'] }, caller)).errors).toBeDefined();
+    expect((await make('none', {}, caller)).errors).toEqual(['unknown role none']);
+  });
+
+  test('never make a root token for who is not root, whatever they allow', async () => {
+    await role('careless', { allowed_policies: ['root'] });
+    await role('wild', { allowed_policies_glob: ['*'] });
+    expect((await make('careless', {}, caller)).errors).toEqual([
+      'root tokens may not be created without parent token being root',
+    ]);
+    expect((await make('wild', { policies: ['root'] }, caller)).errors).toBeDefined();
+    expect((await make('wild', { policies: ['app'] }, caller)).auth.policies).toEqual(['app', 'default']);
+  });
+
+  test('forbid by name and glob, limit uses and lifetime, leave default out', async () => {
+    await role('strict', {
+      allowed_policies_glob: 'app*',
+      disallowed_policies: 'app-admin',
+      disallowed_policies_glob: '*-secret',
+      token_explicit_max_ttl: '10m',
+      token_num_uses: 2,
+      token_no_default_policy: true,
+      renewable: false,
+      path_suffix: 'batch-1',
+    });
+    for (const policy of ['app-admin', 'app-secret']) {
+      expect((await make('strict', { policies: [policy] }, caller)).errors[0]).toContain('disallowed');
+    }
+    const { auth } = await make('strict', { policies: ['app'], ttl: '1h', num_uses: 5 }, caller);
+    expect(auth).toMatchObject({ policies: ['app'], lease_duration: 600, renewable: false, num_uses: 2 });
+    const { body } = await engine.call('POST', 'auth/token/lookup-accessor', { accessor: auth.accessor });
+    expect(body.data.path).toBe('auth/token/create/strict/batch-1');
+  });
+
+  test('without policies of their own keep to the parent’s', async () => {
+    await role('plain', {});
+    expect((await make('plain', { policies: ['app'] }, caller)).errors).toEqual([
+      'child policies must be subset of parent',
+    ]);
+    expect((await make('plain', {}, caller)).auth.policies).toEqual(['default', 'maker']);
+    expect((await role('cidr', { token_bound_cidrs: '10.0.0.0/8' })).status).toBe(400);
+    expect((await engine.call('DELETE', 'auth/token/roles/plain')).status).toBe(204);
+    expect((await engine.call('GET', 'auth/token/roles/plain')).status).toBe(404);
+  });
+});
+
 describe('policies', () => {
   const as = async (policy: string): Promise<string> => {
     const name = `p${Math.floor(Math.random() * 1e9)}`;

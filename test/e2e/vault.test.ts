@@ -280,3 +280,46 @@ test('deleting the vault keeps its volume, and the same resource brings the same
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
+
+async function change(spec: object): Promise<void> {
+  const patch = JSON.stringify({ spec });
+  await kubectl.run([
+    '--namespace',
+    namespaces.vault,
+    'patch',
+    `sealedvault/${names.vault}`,
+    '--type=merge',
+    `--patch=${patch}`,
+  ]);
+}
+
+test('with the library in its own container the engine opens the same vault', async () => {
+  const { uid } = (await vaultPod()).metadata;
+  await change({ hsm: { placement: 'Engine' } });
+  await waitForPod(kubectl, `pod/${pod}`, uid);
+  await vaultReady();
+  const { spec } = await vaultPod();
+  expect(spec.initContainers ?? []).toEqual([]);
+  expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
+  await expectValue(kubectl, token, value);
+});
+
+test('with the policy Delete the data goes along, and the shares stay', async () => {
+  await change({ deletionPolicy: 'Delete' });
+  const finalizers = (found: KubernetesObject | undefined): unknown =>
+    (found?.metadata as { finalizers?: string[] } | undefined)?.finalizers?.length;
+  await until('a finalizer', 60_000, async () =>
+    finalizers(await kubectl.get<KubernetesObject>(namespaces.vault, `sealedvault/${names.vault}`)),
+  );
+  await kubectl.run([
+    '--namespace',
+    namespaces.vault,
+    'delete',
+    `sealedvault/${names.vault}`,
+    '--timeout=120s',
+  ]);
+  const claims = await kubectl.list<KubernetesObject>(namespaces.vault, 'persistentvolumeclaims');
+  expect(claims.map(({ metadata }) => metadata?.name)).toEqual(['softhsm-tokens']);
+  for (const name of people)
+    expect(await custodians.decrypt(await share(kubectl, name))).toMatch(/^[0-9a-f]{66}$/);
+});

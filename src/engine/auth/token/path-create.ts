@@ -4,6 +4,7 @@ import { type Path, path } from '../../logical/logical.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
 import type { TokenPort } from './port.ts';
+import { forbidden, namesPolicies, rolePolicies, type RoleStore, type TokenRole } from './role.ts';
 
 const fields = {
   id: { type: 'string', description: 'Value for the token', default: '' },
@@ -36,8 +37,8 @@ const fields = {
 
 type CreateFields = FieldValues<typeof fields>;
 
-/** create and create-orphan. */
-export function createPaths(tokens: TokenPort): Path[] {
+/** create, create-orphan and create/:role_name. */
+export function createPaths(tokens: TokenPort, roles: RoleStore): Path[] {
   const row = (pattern: string, orphan: boolean, access?: 'sudo'): Path =>
     path({
       pattern,
@@ -49,67 +50,94 @@ export function createPaths(tokens: TokenPort): Path[] {
       operations: {
         update: {
           summary: 'Create a token.',
-          handler: (request, values) => create(tokens, request, values, orphan),
+          handler: (request, values) => create(tokens, request, values, { orphan, role: undefined }),
         },
       },
     });
-  return [row('create-orphan', true, 'sudo'), row('create', false)];
+  return [
+    row('create-orphan', true, 'sudo'),
+    row('create', false),
+    path({
+      pattern: 'create/:role_name',
+      synopsis: 'This token create path is used to create new tokens adhering to the given role.',
+      fields: { ...fields, role_name: { type: 'string', description: 'Name of the role', required: true } },
+      operations: {
+        update: {
+          summary: 'Create a token with a role.',
+          handler: async (request, values) => {
+            const role = await roles.get(values.role_name);
+            if (role === undefined) return badRequest(`unknown role ${values.role_name}`);
+            return create(tokens, request, values, { orphan: role.orphan, role });
+          },
+        },
+      },
+    }),
+  ];
+}
+
+interface Making {
+  readonly orphan: boolean;
+  readonly role: TokenRole | undefined;
 }
 
 async function create(
   tokens: TokenPort,
   request: LogicalRequest,
   values: CreateFields,
-  orphanPath: boolean,
+  { orphan: orphaned, role }: Making,
 ): Promise<Response> {
   const parent = request.token;
   if (parent === undefined) return permissionDenied;
   if (parent.numUses > 0) return badRequest('restricted use token cannot generate child tokens');
-  const sudo = orphanPath || (await tokens.hasSudo(parent, request.mountPoint + request.path));
+  const sudo =
+    (orphaned && role === undefined) || (await tokens.hasSudo(parent, request.mountPoint + request.path));
   const refusal = check(values, sudo);
   if (refusal !== undefined) return badRequest(refusal);
 
-  const policies = choosePolicies(values, parent, sudo);
+  const policies = choosePolicies(values, parent, sudo, role);
   if (typeof policies === 'string') return badRequest(policies);
 
-  const explicitMaxTtl = seconds(values.explicit_max_ttl) ?? 0;
-  const period = seconds(values.period) ?? 0;
+  const orphan = orphaned || values.no_parent;
+  const explicitMaxTtl = smaller(seconds(values.explicit_max_ttl) ?? 0, role?.explicitMaxTtl ?? 0);
+  const period = role?.period || (seconds(values.period) ?? 0);
   const wanted = seconds(values.ttl) || seconds(values.lease) || 0;
-  const isRoot = policies.includes('root');
-  if (isRoot && wanted === 0 && period === 0 && explicitMaxTtl === 0 && parent.expireTime !== 0) {
+  const unlimited = policies.includes('root') && wanted === 0 && period === 0 && explicitMaxTtl === 0;
+  if (unlimited && parent.expireTime !== 0) {
     return badRequest('expiring root tokens cannot create non-expiring root tokens');
   }
   const warnings: string[] = [];
-  const unlimited = isRoot && wanted === 0 && period === 0 && explicitMaxTtl === 0;
   const ttl = unlimited ? 0 : grant({ wanted, period, explicitMaxTtl }, request.leaseTtl, warnings);
+  const suffix = role === undefined || role.pathSuffix === '' ? '' : `/${role.pathSuffix}`;
 
   const issued = await tokens.create({
-    parent: orphanPath || values.no_parent ? '' : parent.hash,
+    parent: orphan ? '' : parent.hash,
     policies,
-    path: request.mountPoint + request.path,
+    path: `${request.mountPoint}${request.path}${suffix}`,
     displayName:
       values.display_name === '' ? 'token' : `token-${values.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
     meta: values.meta ?? null,
-    numUses: values.num_uses,
+    numUses: smaller(values.num_uses, role?.numUses ?? 0),
     ttl,
     explicitMaxTtl,
     period,
-    renewable: values.renewable && ttl !== 0,
-    orphan: orphanPath || values.no_parent,
+    renewable: values.renewable && role?.renewable !== false && ttl !== 0,
+    orphan,
     entityId: '',
     ...(values.id === '' ? {} : { id: values.id }),
   });
   if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
-  if (values.id !== '') {
-    warnings.push(
-      'Supplying a custom ID for the token uses the weaker SHA1 hashing instead of the more secure SHA2-256 HMAC for token obfuscation. SHA1 hashed tokens on the wire leads to less secure lookups.',
-    );
-  }
+  if (values.id !== '') warnings.push('A token with a custom ID is only as hard to guess as that ID.');
   return {
     kind: 'auth',
     auth: { clientToken: issued.text, entry: issued.entry, leaseDuration: ttl },
     ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+// 0 is without limit.
+function smaller(a: number, b: number): number {
+  if (a === 0 || b === 0) return a || b;
+  return Math.min(a, b);
 }
 
 function check(values: CreateFields, sudo: boolean): string | undefined {
@@ -137,19 +165,31 @@ function check(values: CreateFields, sudo: boolean): string | undefined {
   return undefined;
 }
 
-function choosePolicies(values: CreateFields, parent: TokenEntry, sudo: boolean): string[] | string {
+function choosePolicies(
+  values: CreateFields,
+  parent: TokenEntry,
+  sudo: boolean,
+  role: TokenRole | undefined,
+): string[] | string {
   const given = values.policies?.map((name) => name.toLowerCase()) ?? [];
   const parentIsRoot = parent.policies.includes('root');
-  if (given.includes('root') && !parentIsRoot)
+  const withoutDefault = values.no_default_policy || role?.noDefaultPolicy === true;
+  let chosen = given.length === 0 ? [...parent.policies] : given;
+  if (role !== undefined && (namesPolicies(role) || given.length > 0)) {
+    const limited = namesPolicies(role) ? rolePolicies(role, given, !withoutDefault) : forbidden(role, given);
+    if (typeof limited === 'string') return limited;
+    chosen = limited;
+  }
+  if (chosen.includes('root') && !parentIsRoot) {
     return 'root tokens may not be created without parent token being root';
-  const chosen = given.length === 0 ? [...parent.policies] : given;
-  if (!sudo && !parentIsRoot) {
+  }
+  if ((role === undefined || !namesPolicies(role)) && !sudo && !parentIsRoot) {
     const withDefault = new Set([...parent.policies, 'default']);
     if (!chosen.every((name) => withDefault.has(name))) return 'child policies must be subset of parent';
   }
   if (chosen.includes('root')) return ['root'];
   const result = new Set(chosen);
-  if (values.no_default_policy) result.delete('default');
+  if (withoutDefault) result.delete('default');
   else result.add('default');
   return [...result].toSorted();
 }
