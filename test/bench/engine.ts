@@ -36,6 +36,17 @@ const cases: readonly Case[] = [
     shot: () => ({ method: 'GET', path: '/v1/secret/data/app' }),
   },
   {
+    name: 'transit encrypt',
+    limit: 3,
+    clients: 8,
+    requests: 8000,
+    shot: () => ({
+      method: 'POST',
+      path: '/v1/transit/encrypt/bench',
+      body: '{"plaintext":"aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="}',
+    }),
+  },
+  {
     name: 'KV v2 write, 64 clients, commit synced',
     limit: 8,
     clients: 64,
@@ -58,6 +69,8 @@ export async function benchEngine(): Promise<Row[]> {
     const answer = await engine.call('PUT', 'sys/init', { recovery_shares: 1, recovery_threshold: 1 });
     const token: string = answer?.body.root_token;
     await engine.call('POST', 'sys/mounts/kv1', { type: 'kv' }, token);
+    await engine.call('POST', 'sys/mounts/transit', { type: 'transit' }, token);
+    await engine.call('POST', 'transit/keys/bench', {}, token);
     await engine.call('POST', 'sys/mounts/secret', { type: 'kv-v2' }, token);
     await engine.call('POST', 'kv1/app', JSON.parse(value), token);
     await engine.call('POST', 'secret/data/app', { data: JSON.parse(value) }, token);
@@ -67,7 +80,7 @@ export async function benchEngine(): Promise<Row[]> {
       'sys/policies/acl/bench',
       {
         policy:
-          'path "kv1/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["create", "read", "update"] }',
+          'path "transit/encrypt/*" { capabilities = ["create", "update"] }\npath "kv1/*" { capabilities = ["read"] }\npath "secret/data/*" { capabilities = ["create", "read", "update"] }',
       },
       token,
     );

@@ -1,10 +1,12 @@
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, type Response } from '../../logical/response.ts';
-import { formatBackup, parseBackup } from './backup.ts';
 import { nameField } from './fields.ts';
 import { isKeyName } from './path-keys.ts';
 import { Refused, refusal, softDeleted } from './refused.ts';
 import type { KeyStore } from './store.ts';
+
+// Loaded when it is needed: it checks with a library that costs time and memory at every start.
+const format = () => import('./backup.ts');
 
 /** backup/ and restore/: a key with all its versions, in the clear, for keys that were made to allow it. */
 export function backupPaths(store: KeyStore): Path[] {
@@ -32,6 +34,7 @@ export function backupPaths(store: KeyStore): Path[] {
                 status: 500,
                 errors: [`1 error occurred:\n\t* ${saved.message}\n\n`],
               };
+            const { formatBackup } = await format();
             return data({ backup: formatBackup(saved, await store.archive(name)) });
           },
         },
@@ -65,6 +68,7 @@ export function backupPaths(store: KeyStore): Path[] {
             summary: 'Restore a key from a backup.',
             handler: async (_request, fields) => {
               if (fields.backup === '') return badRequest("'backup' must be supplied");
+              const { parseBackup } = await format();
               const backup = parseBackup(fields.backup);
               if (backup instanceof Refused) return refusal(backup);
               const name = fields.name === '' ? backup.policy.name : fields.name;

@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { toBase64 } from '../../../lib/bytes.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty } from '../../logical/response.ts';
-import { makeCsr } from './csr.ts';
 import { nameField } from './fields.ts';
 import { samePublicKey } from './key-format.ts';
 import { signs } from './key-type.ts';
@@ -40,6 +39,8 @@ export function certificatePaths(store: KeyStore): Path[] {
             if (policy === undefined) return badRequest(`key with provided name '${name}' not found`);
             const chosen = choose(policy, asked);
             if (chosen instanceof Refused) return refusal(chosen);
+            // Loaded when it is needed: most engines never make one.
+            const { makeCsr } = await import('./csr.ts');
             const csr = await makeCsr(policy, chosen.version, template);
             return csr instanceof Refused
               ? refusal(csr)

@@ -8,9 +8,8 @@ import {
 import { toBase64, view } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 import { decodeBase64, decodeBase64Url } from './base64.ts';
-import { curves } from './curve.ts';
 import { deriveEd25519 } from './derive.ts';
-import { fromDer, signDigest, toDer, verifyDigest } from './ecdsa-digest.ts';
+import { coordinateBytes, fromDer, toDer } from './ecdsa-form.ts';
 import type { HashFunction } from './hash.ts';
 import { type KeyTraits, signs, traitsOf } from './key-type.ts';
 import type { KeyVersion } from './key-version.ts';
@@ -123,7 +122,8 @@ async function signWith(
   if (traits.family === 'ed25519') return signMessage(null, input, { key });
   if (traits.family === 'ecdsa') {
     if (hash === undefined || prehashed) {
-      const pair = signDigest(traits.curve, key, input, random);
+      const { signDigest } = await import('./ecdsa-digest.ts');
+      const pair = signDigest(traits.curve, key, input);
       return marshaling === 'jws' ? pair : toDer(pair);
     }
     return signMessage(hash.name, input, {
@@ -155,13 +155,15 @@ async function verifyWith(
   const { hash, prehashed, marshaling } = options;
   if (traits.family === 'ed25519') return verifyMessage(null, input, { key }, signature);
   if (traits.family === 'ecdsa') {
-    const { bytes } = curves[traits.curve];
+    const bytes = coordinateBytes[traits.curve];
     const pair = marshaling === 'jws' ? signature : fromDer(signature, bytes);
     if (pair === undefined) return new Refused('supplied signature is invalid');
     if (pair.length !== 2 * bytes) return false;
-    return hash === undefined || prehashed
-      ? verifyDigest(traits.curve, key, input, pair)
-      : verifyMessage(hash.name, input, { key, dsaEncoding: 'ieee-p1363' }, pair);
+    if (hash !== undefined && !prehashed) {
+      return verifyMessage(hash.name, input, { key, dsaEncoding: 'ieee-p1363' }, pair);
+    }
+    const { verifyDigest } = await import('./ecdsa-digest.ts');
+    return verifyDigest(traits.curve, key, input, pair);
   }
   const wrong = wrongRsaInput(key, input, options);
   if (wrong !== undefined) return wrong;
