@@ -37,7 +37,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'transit encrypt',
-    limit: 3,
+    limit: 4,
     clients: 8,
     requests: 8000,
     shot: () => ({
