@@ -43,9 +43,7 @@ const skipped: readonly {
   { when: (each) => each.request.body?.type === 'batch', reason: 'batch tokens are not served' },
   {
     when: (each) =>
-      /sys\/(?:mounts|auth|mounts\/auth)\/(?:pki|ssh|userpass|approle|k8s|jwt|cert)/.test(
-        each.request.path,
-      ),
+      /sys\/(?:mounts|auth|mounts\/auth)\/(?:pki|ssh|userpass|approle|k8s|jwt|cert)/.test(each.request.path),
     reason: 'that engine or auth method is not served',
   },
   {
