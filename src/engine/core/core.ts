@@ -67,17 +67,9 @@ export class Core implements RawPort {
     this.#progress = new UnsealProgress(options.random);
   }
 
-  get lifecycle(): Lifecycle {
-    return this.#lifecycle;
-  }
-
   /** The open vault; undefined while sealed. */
   get vault(): Vault | undefined {
     return this.#vault;
-  }
-
-  get random(): Random {
-    return this.#options.random;
   }
 
   /** Reads what is on the disk and begins to unseal, or to wait for an initialization. */

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { NewToken, TokenEntry } from '../logical/request.ts';
@@ -26,7 +27,7 @@ export class TokenStore {
   readonly #random: Random;
   readonly #salt: KeyObject;
   readonly #expiry: ExpiryIndex;
-  readonly #cache = new Map<string, TokenEntry>();
+  readonly #cache = new BoundedMap<string, TokenEntry>(CACHE_SIZE);
   readonly #onRevoke: (hash: string) => Promise<void>;
   // Uses are counted one after the other, so that a token with one use left serves one request.
   #uses: Promise<unknown> = Promise.resolve();
@@ -65,7 +66,7 @@ export class TokenStore {
     if (entry === undefined) {
       entry = await getJson<TokenEntry>(this.#storage, `id/${hash}`);
       if (entry === undefined) return undefined;
-      this.#remember(entry);
+      this.#cache.set(entry.hash, entry);
     }
     const expired = entry.expireTime !== 0 && entry.expireTime <= this.#now();
     return expired || entry.numUses < 0 ? undefined : entry;
@@ -109,7 +110,7 @@ export class TokenStore {
       ...(entry.parent === '' ? [] : [jsonPut(`parent/${entry.parent}/${hash}`, {})]),
       ...this.#expiry.set(hash, 0, entry.expireTime),
     ]);
-    this.#remember(entry);
+    this.#cache.set(entry.hash, entry);
     if (entry.parent !== '' && (await this.#storage.get(`id/${entry.parent}`)) === undefined) {
       await this.revoke(hash);
       return undefined;
@@ -125,7 +126,7 @@ export class TokenStore {
       jsonPut(`id/${entry.hash}`, renewed),
       ...this.#expiry.set(entry.hash, entry.expireTime, renewed.expireTime),
     ]);
-    this.#remember(renewed);
+    this.#cache.set(renewed.hash, renewed);
     return renewed;
   }
 
@@ -137,7 +138,7 @@ export class TokenStore {
       if (current === undefined) return false;
       const used: TokenEntry = { ...current, numUses: current.numUses === 1 ? -1 : current.numUses - 1 };
       await this.#storage.write([jsonPut(`id/${entry.hash}`, used)]);
-      this.#remember(used);
+      this.#cache.set(used.hash, used);
       return true;
     });
     this.#uses = turn.catch(() => undefined);
@@ -185,14 +186,6 @@ export class TokenStore {
       ...this.#expiry.set(hash, entry.expireTime, 0),
     ]);
     this.#cache.delete(hash);
-  }
-
-  #remember(entry: TokenEntry): void {
-    if (this.#cache.size >= CACHE_SIZE) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
-    this.#cache.set(entry.hash, entry);
   }
 
   #now(): number {

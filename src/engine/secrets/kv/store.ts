@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../lib/bounded-map.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { type JsonObject, parseJson } from '../../../lib/json.ts';
@@ -52,7 +53,7 @@ export class KvStore {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #mutex = new KeyedMutex();
-  readonly #cache = new Map<string, KeyMetadata>();
+  readonly #cache = new BoundedMap<string, KeyMetadata>(CACHE_SIZE);
   #config: KvConfig | undefined;
 
   constructor(storage: Storage, clock: Clock, random: Random) {
@@ -80,7 +81,7 @@ export class KvStore {
     const cached = this.#cache.get(path);
     if (cached !== undefined) return cached;
     const stored = await getJson<KeyMetadata>(this.#storage, `metadata/${path}`);
-    if (stored !== undefined) this.#remember(path, stored);
+    if (stored !== undefined) this.#cache.set(path, stored);
     return stored;
   }
 
@@ -147,7 +148,7 @@ export class KvStore {
       jsonPut(`versions/${next.id}/${version}`, value),
       ...dropped,
     ]);
-    this.#remember(path, next);
+    this.#cache.set(path, next);
     return next;
   }
 
@@ -157,7 +158,7 @@ export class KvStore {
       jsonPut(`metadata/${path}`, metadata),
       ...destroyed.map((version) => ({ type: 'delete', key: `versions/${metadata.id}/${version}` }) as const),
     ]);
-    this.#remember(path, metadata);
+    this.#cache.set(path, metadata);
   }
 
   /** Removes a key with all its versions. Call inside exclusive. */
@@ -180,14 +181,6 @@ export class KvStore {
     return (
       state.destroyed || (state.deletionTime !== '' && Date.parse(state.deletionTime) <= this.#clock.now())
     );
-  }
-
-  #remember(path: string, metadata: KeyMetadata): void {
-    if (this.#cache.size >= CACHE_SIZE) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
-    this.#cache.set(path, metadata);
   }
 }
 
