@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
+import type { IdentityStore } from '../identity/store.ts';
 import type { Backend } from '../logical/logical.ts';
 import type { LeaseTtl } from '../logical/request.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
@@ -15,6 +16,9 @@ export interface BackendContext {
   readonly options: Readonly<Record<string, string>>;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
+  readonly identity: IdentityStore;
+  /** The mount of an accessor, while there is one. */
+  readonly mountByAccessor: (accessor: string) => MountEntry | undefined;
 }
 
 export type BackendFactory = (context: BackendContext) => Backend;
@@ -34,12 +38,16 @@ export interface MountTableOptions {
   readonly random: Random;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
+  readonly identity: IdentityStore;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
 }
 
 /** Why a mount was refused. */
 export type MountRefusal = { readonly refused: string };
+
+/** There is one of each, from the beginning to the end. */
+const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
 
 const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
 
@@ -60,10 +68,18 @@ export class MountTable {
     const mounts = await getJson<MountEntry[]>(options.storage, 'core/mounts');
     const auth = await getJson<MountEntry[]>(options.storage, 'core/auth');
     if (mounts === undefined || auth === undefined) await table.#save(table.#defaults());
-    else table.#entries = [...mounts, ...auth];
+    else await table.#load([...mounts, ...auth]);
     for (const entry of table.#entries) table.#start(entry);
     for (const uuid of await options.storage.list('core/unmounted/')) await table.#purge(uuid);
     return table;
+  }
+
+  // A vault that was made before a default mount was one gets it now.
+  async #load(stored: readonly MountEntry[]): Promise<void> {
+    const has = (wanted: MountEntry): boolean => stored.some(({ type }) => type === wanted.type);
+    const missing = this.#defaults().filter((entry) => !has(entry));
+    if (missing.length > 0) await this.#save([...stored, ...missing]);
+    else this.#entries = stored;
   }
 
   entries(table: 'mounts' | 'auth'): MountEntry[] {
@@ -88,6 +104,8 @@ export class MountTable {
   ): Promise<MountEntry | MountRefusal> {
     return this.#exclusive(async () => {
       const known = this.#options.factories[request.table === 'auth' ? 'auth' : 'secrets'];
+      if (SINGLETONS.includes(request.type))
+        return { refused: `mount type of ${JSON.stringify(request.type)} is not mountable` };
       if (!Object.hasOwn(known, factoryName(request.type)))
         return { refused: `plugin not found in the catalog: ${request.type}` };
       const prefix = request.table === 'auth' ? `auth/${request.path}` : request.path;
@@ -110,8 +128,7 @@ export class MountTable {
     return this.#exclusive(async () => {
       const entry = this.#find(table, path);
       if (entry === undefined) return undefined;
-      if (['system', 'cubbyhole', 'identity', 'token'].includes(entry.type))
-        return { refused: `cannot unmount ${JSON.stringify(entry.path)}` };
+      if (SINGLETONS.includes(entry.type)) return { refused: `cannot unmount ${JSON.stringify(entry.path)}` };
       // The marker goes with the table's change: what a crash leaves of the data is removed at the next start.
       const marker = jsonPut(`core/unmounted/${entry.uuid}`, { table });
       await this.#save(
@@ -166,7 +183,7 @@ export class MountTable {
   }
 
   #start(entry: MountEntry): void {
-    const { factories, clock, random, tokens, policies } = this.#options;
+    const { factories, clock, random, tokens, policies, identity } = this.#options;
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
     if (factory === undefined) return;
     const backend = factory({
@@ -176,6 +193,8 @@ export class MountTable {
       options: entry.options ?? {},
       tokens,
       policies,
+      identity,
+      mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
     const mounted: Mounted = {
       entry,
@@ -240,6 +259,14 @@ export class MountTable {
         type: 'cubbyhole',
         description: 'per-token private secret storage',
         local: true,
+      }),
+      this.#entry({
+        ...base,
+        table: 'mounts',
+        path: 'identity/',
+        type: 'identity',
+        description: 'identity store',
+        config: { ...emptyConfig, passthroughRequestHeaders: ['Authorization'] },
       }),
       this.#entry({
         ...base,

@@ -1,8 +1,16 @@
+import { BoundedMap } from '../../lib/bounded-map.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { getJson, jsonPut, type Storage } from '../logical/storage.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
 import { WRAPPING_POLICY } from './wrapping.ts';
-import { type Acl, compileAcl, parsePolicy, type Policy } from '../policy/policy.ts';
+import {
+  type Acl,
+  compileAcl,
+  hasTemplates,
+  parsePolicy,
+  type Policy,
+  type TemplateSubject,
+} from '../policy/policy.ts';
 
 /** A policy as it is stored. */
 export interface StoredPolicy {
@@ -10,6 +18,27 @@ export interface StoredPolicy {
   readonly version: number;
   /** RFC 3339. */
   readonly modified: string;
+  /** Values in templates of its paths may hold slashes, or wildcards. */
+  readonly allowSlashes?: boolean;
+  readonly allowWildcards?: boolean;
+}
+
+/** Who a token is, for policies with templates. */
+export interface TemplateSource {
+  /** @returns the same object until something of it changes */
+  templateValues(entityId: string): Promise<TemplateSubject | undefined>;
+}
+
+interface CompiledSet {
+  readonly acl: Acl;
+  /** When some of the policies have templates. */
+  readonly policies: readonly Policy[] | undefined;
+}
+
+interface CompiledForEntity {
+  readonly acl: Acl;
+  readonly subject: TemplateSubject;
+  readonly policies: readonly Policy[];
 }
 
 const ACL_CACHE = 2_000;
@@ -21,16 +50,20 @@ path "sys/wrapping/unwrap" { capabilities = ["update"] }`;
 export class PolicyStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
-  readonly #acls = new Map<string, Acl>();
+  readonly #templates: TemplateSource;
+  #acls = new BoundedMap<string, CompiledSet>(ACL_CACHE);
+  #entityAcls = new BoundedMap<string, CompiledForEntity>(ACL_CACHE);
+  #changes = 0;
 
-  private constructor(storage: Storage, clock: Clock) {
+  private constructor(storage: Storage, clock: Clock, templates: TemplateSource) {
     this.#storage = storage;
     this.#clock = clock;
+    this.#templates = templates;
   }
 
   /** Opens the store; writes the default policy the first time. */
-  static async open(storage: Storage, clock: Clock): Promise<PolicyStore> {
-    const store = new PolicyStore(storage, clock);
+  static async open(storage: Storage, clock: Clock, templates: TemplateSource): Promise<PolicyStore> {
+    const store = new PolicyStore(storage, clock, templates);
     if ((await store.get('default')) === undefined) await store.put('default', defaultPolicy);
     return store;
   }
@@ -48,32 +81,64 @@ export class PolicyStore {
       modified: new Date(this.#clock.now()).toISOString(),
     };
     await this.#storage.write([jsonPut(name, stored)]);
-    this.#acls.clear();
+    this.#forget();
   }
 
   async delete(name: string): Promise<void> {
     await this.#storage.delete(name);
-    this.#acls.clear();
+    this.#forget();
   }
 
   async names(): Promise<string[]> {
     return [...(await this.#storage.list('')), 'root'];
   }
 
-  /** The rules of a set of policies; names that do not exist grant nothing. */
-  async acl(names: readonly string[]): Promise<Acl> {
+  /**
+   * The rules of a set of policies; names that do not exist grant nothing.
+   * @param entityId whom templates are about; rules with templates grant nothing without
+   */
+  async acl(names: readonly string[], entityId = ''): Promise<Acl> {
     const key = names.join('\n');
-    const cached = this.#acls.get(key);
-    if (cached !== undefined) return cached;
+    const { acl, policies } = this.#acls.get(key) ?? (await this.#compile(key, names));
+    return policies === undefined || entityId === '' ? acl : this.#forEntity(key, policies, entityId, acl);
+  }
+
+  async #compile(key: string, names: readonly string[]): Promise<CompiledSet> {
+    const changes = this.#changes;
     const policies: Policy[] = [];
     for (const name of names) {
       if (name === WRAPPING_POLICY) policies.push(parsePolicy(WRAPPING_RULES));
       const stored = await this.get(name);
-      if (stored !== undefined) policies.push(parsePolicy(stored.raw));
+      if (stored !== undefined) policies.push(templateLimits(parsePolicy(stored.raw), stored));
     }
-    const acl = compileAcl(policies);
-    if (this.#acls.size >= ACL_CACHE) this.#acls.clear();
-    this.#acls.set(key, acl);
+    const set: CompiledSet = {
+      acl: compileAcl(policies),
+      policies: hasTemplates(policies) ? policies : undefined,
+    };
+    // What was read while a policy changed is good for this request only.
+    if (changes === this.#changes) this.#acls.set(key, set);
+    return set;
+  }
+
+  async #forEntity(key: string, policies: readonly Policy[], entityId: string, without: Acl): Promise<Acl> {
+    const subject = await this.#templates.templateValues(entityId);
+    if (subject === undefined) return without;
+    const name = `${entityId}\n${key}`;
+    const kept = this.#entityAcls.get(name);
+    if (kept?.subject === subject && kept.policies === policies) return kept.acl;
+    const acl = compileAcl(policies, subject);
+    this.#entityAcls.set(name, { acl, subject, policies });
     return acl;
   }
+
+  #forget(): void {
+    this.#changes += 1;
+    this.#acls = new BoundedMap(ACL_CACHE);
+    this.#entityAcls = new BoundedMap(ACL_CACHE);
+  }
+}
+
+function templateLimits(policy: Policy, { allowSlashes, allowWildcards }: StoredPolicy): Policy {
+  if (allowSlashes !== true && allowWildcards !== true) return policy;
+  return { ...policy, templates: { slashes: allowSlashes === true, wildcards: allowWildcards === true } };
 }

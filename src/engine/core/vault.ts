@@ -3,6 +3,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Barrier } from '../barrier/barrier.ts';
+import { IdentityStore } from '../identity/store.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
@@ -15,6 +16,7 @@ export interface Vault {
   readonly cluster: ClusterInfo;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
+  readonly identity: IdentityStore;
   readonly mounts: MountTable;
   readonly audit: Audit;
   readonly wrapping: Wrapping;
@@ -48,7 +50,8 @@ const SWEEP_INTERVAL_MS = 1000;
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { barrier, clock, random, log } = options;
   const cluster = await clusterInfo(options);
-  const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock);
+  const identity = new IdentityStore({ storage: view(barrier, 'sys/identity/'), clock, random });
+  const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
   const cubbyholes: { clear: (tokenHash: string) => Promise<void> } = { clear: () => Promise.resolve() };
   const tokens = await TokenStore.open({
     storage: view(barrier, 'sys/token/'),
@@ -56,7 +59,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     random,
     onRevoke: (hash) => cubbyholes.clear(hash),
   });
-  const mounts = await MountTable.open({ ...options, storage: barrier, tokens, policies });
+  const mounts = await MountTable.open({ ...options, storage: barrier, tokens, policies, identity });
   cubbyholes.clear = (hash) => mounts.clearCubbyhole(hash);
   const audit = await options.openAudit(await auditSalt(options));
 
@@ -67,6 +70,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     cluster,
     tokens,
     policies,
+    identity,
     mounts,
     audit,
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../lib/json.ts';
 import { type Grant, mergeGrants, NOTHING, parametersAllowed, wrappingAllowed } from './grant.ts';
 import { compareSpecificity, compilePattern, matches, mayMatchBelow, type Pattern } from './match.ts';
 import type { Capability, Policy } from './rule.ts';
+import { renderPath, type TemplateLimits, type TemplateSubject } from './template.ts';
 
 export type AclOperation =
   | 'create'
@@ -49,21 +50,31 @@ interface CompiledRule {
 
 /**
  * @param policies in any order; the policy named `root` grants everything
- * @param template resolves `{{…}}` in a rule's path; undefined drops the rule, as does its absence
+ * @param subject whom `{{…}}` in a rule's path is about; a rule whose template has no value is dropped
  */
-export function compileAcl(
-  policies: readonly Policy[],
-  template?: (path: string) => string | undefined,
-): Acl {
+export function compileAcl(policies: readonly Policy[], subject?: TemplateSubject): Acl {
   if (policies.some(({ name }) => name === 'root')) return rootAcl;
   const byPath = new Map<string, Grant>();
-  for (const rule of policies.flatMap(({ rules }) => rules)) {
-    const path = rule.path.includes('{{') ? template?.(rule.path) : rule.path;
-    if (path === undefined) continue;
-    byPath.set(path, mergeGrants(byPath.get(path) ?? NOTHING, rule));
+  for (const { rules, templates = STRICT } of policies) {
+    for (const rule of rules) {
+      const path = isTemplate(rule.path) ? renderPath(rule.path, subject, templates) : rule.path;
+      if (path === undefined) continue;
+      byPath.set(path, mergeGrants(byPath.get(path) ?? NOTHING, rule));
+    }
   }
   return new CompiledAcl([...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant })));
 }
+
+/** @returns whether some rule needs a subject to be compiled for. */
+export function hasTemplates(policies: readonly Policy[]): boolean {
+  return policies.some(({ rules }) => rules.some(({ path }) => isTemplate(path)));
+}
+
+function isTemplate(path: string): boolean {
+  return path.includes('{{') || path.includes('}}');
+}
+
+const STRICT: TemplateLimits = { slashes: false, wildcards: false };
 
 const rootAcl: Acl = {
   allow: () => ({ allowed: true, sudo: true }),

@@ -1,4 +1,5 @@
 import type { Json } from '../../lib/json.ts';
+import type { TemplateLimits } from './template.ts';
 
 export const CAPABILITIES: readonly [
   'create',
@@ -35,4 +36,6 @@ export interface PathRule {
 export interface Policy {
   readonly name: string;
   readonly rules: readonly PathRule[];
+  /** What values in templates of its paths may hold; nothing special unless said. */
+  readonly templates?: TemplateLimits;
 }
