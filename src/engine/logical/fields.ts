@@ -16,7 +16,7 @@ export interface FieldTypes {
   /** A list of text; a single text is a list of one. */
   stringList: string[];
   intList: number[];
-  /** Text to text. */
+  /** Text to text: an object, or a list (or one) of `key=value`, as command lines send it. */
   stringMap: Record<string, string>;
   object: JsonObject;
   any: Json;
@@ -159,8 +159,15 @@ function list(value: Json): string[] | undefined {
 }
 
 function stringMap(value: Json): Record<string, string> | undefined {
-  if (!isJsonObject(value)) return undefined;
   const entries: [string, string][] = [];
+  if (!isJsonObject(value)) {
+    for (const pair of Array.isArray(value) ? value : [value]) {
+      const equals = typeof pair === 'string' ? pair.indexOf('=') : -1;
+      if (typeof pair !== 'string' || equals === -1) return undefined;
+      entries.push([pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()]);
+    }
+    return Object.fromEntries(entries);
+  }
   for (const [key, each] of Object.entries(value)) {
     const text = scalar(each);
     if (text === undefined) return undefined;
