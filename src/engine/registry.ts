@@ -1,6 +1,7 @@
 import { createTokenAuth } from './auth/token/token.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
+import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
 import { createTotp } from './secrets/totp/totp.ts';
@@ -9,6 +10,7 @@ import { createTransit } from './secrets/transit/transit.ts';
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
+  identity: ({ identity, mountByAccessor }) => createIdentity(identity, accessorOf(mountByAccessor)),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
@@ -21,6 +23,15 @@ const auth: Record<string, BackendFactory> = {
 };
 
 export const factories: BackendFactories = { secrets, auth, clearCubbyhole };
+
+function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
+  return (accessor) => {
+    const entry = find(accessor);
+    if (entry === undefined) return undefined;
+    const { type, local, table } = entry;
+    return { type, local, path: table === 'auth' ? `auth/${entry.path}` : entry.path };
+  };
+}
 
 function tokenPort({ tokens, policies, clock }: BackendContext): Parameters<typeof createTokenAuth>[0] {
   return {
