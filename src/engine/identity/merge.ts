@@ -60,7 +60,8 @@ export function mergeEntities(records: Records, { to, from, keep }: Merge): Prom
           mergedFromCanonicalIds: [...alias.mergedFromCanonicalIds, source.id],
         });
       }
-      operations.push(pointTo(layout.merged(source.id), target.id));
+      for (const id of [source.id, ...source.mergedEntityIds])
+        operations.push(pointTo(layout.merged(id), target.id));
     }
     for (const alias of dropped)
       operations.push(
@@ -80,7 +81,7 @@ export function mergeEntities(records: Records, { to, from, keep }: Merge): Prom
       const group = await records.group(id);
       if (group !== undefined) operations.push(groupRecord(records, group));
     }
-    const ids = sources.map(({ id }) => id);
+    const ids = sources.flatMap(({ id, mergedEntityIds }) => [id, ...mergedEntityIds]);
     operations.push(
       putEntity({
         ...target,
@@ -89,8 +90,7 @@ export function mergeEntities(records: Records, { to, from, keep }: Merge): Prom
         lastUpdateTime: records.now(),
       }),
     );
-    const touched = [to, ...ids, ...sources.flatMap(({ mergedEntityIds }) => mergedEntityIds)];
-    await records.commit(operations, { entities: touched, groups: [...groups] });
+    await records.commit(operations, { entities: [to, ...ids], groups: [...groups] });
     return undefined;
   });
 }
