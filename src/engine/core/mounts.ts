@@ -19,6 +19,8 @@ export interface BackendContext {
   readonly identity: IdentityStore;
   /** The mount of an accessor, while there is one. */
   readonly mountByAccessor: (accessor: string) => MountEntry | undefined;
+  /** Where clients reach this engine; empty when that is not known. */
+  readonly apiAddress: string;
 }
 
 export type BackendFactory = (context: BackendContext) => Backend;
@@ -39,6 +41,7 @@ export interface MountTableOptions {
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
+  readonly apiAddress?: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
 }
@@ -194,6 +197,7 @@ export class MountTable {
       tokens,
       policies,
       identity,
+      apiAddress: this.#options.apiAddress ?? '',
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
     const mounted: Mounted = {

@@ -40,6 +40,8 @@ export interface VaultOptions {
   readonly log: Logger;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
+  /** Where clients reach this engine. */
+  readonly apiAddress?: string;
   /** Opens the configured audit devices; their salt is kept behind the barrier. */
   readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
 }

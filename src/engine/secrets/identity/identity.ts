@@ -1,5 +1,6 @@
-import type { IdentityStore } from '../../identity/store.ts';
 import { type Backend, PathTable } from '../../logical/logical.ts';
+import { createOidc, type OidcOptions } from './oidc/context.ts';
+import { oidcPaths } from './oidc/oidc.ts';
 import { aliasPaths } from './path-entity-alias.ts';
 import { entityPaths } from './path-entity.ts';
 import { groupAliasPaths } from './path-group-alias.ts';
@@ -14,8 +15,9 @@ import type { Mounts } from './render.ts';
  * I1  Names are the store's; this only reads requests and renders what is there.
  * I2  A mount is shown with an alias while the mount is there.
  */
-export function createIdentity(store: IdentityStore, mounts: Mounts): Backend {
-  const { records } = store;
+export function createIdentity(options: OidcOptions, mounts: Mounts): Backend {
+  const { records } = options.identity;
+  const oidc = createOidc(options);
   return {
     type: 'identity',
     paths: new PathTable([
@@ -25,6 +27,7 @@ export function createIdentity(store: IdentityStore, mounts: Mounts): Backend {
       ...groupPaths(records, mounts),
       ...groupAliasPaths(records, mounts),
       ...lookupPaths(records, mounts),
+      ...oidcPaths(oidc),
     ]),
   };
 }
