@@ -160,6 +160,7 @@ function toLogical(request: CoreRequest, mountPoint: string, path: string): Logi
     leaseTtl: { default: 0, max: 0 },
     remoteAddress: request.remoteAddress,
     clientName: request.clientName,
+    credentials: request.credentials,
     signal: request.signal,
   };
 }

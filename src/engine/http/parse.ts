@@ -1,3 +1,4 @@
+import { fromBase64, text as decode } from '../../lib/bytes.ts';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { Aborted } from '../../lib/errors.ts';
@@ -70,7 +71,9 @@ export async function parseRequest(
   }
 
   const body =
-    operation === 'update' || operation === 'patch' ? await readBody(message, options.maxRequestSize) : none;
+    operation === 'update' || operation === 'patch'
+      ? await readBody(message, options.maxRequestSize, isForm(headers['content-type']))
+      : none;
   if (body instanceof BodyRefusal) return body;
   const { socket } = message;
   return {
@@ -84,6 +87,7 @@ export async function parseRequest(
     remoteAddress: socket.remoteAddress ?? '',
     remotePort: socket.remotePort ?? 0,
     clientName: clientName(socket),
+    credentials: credentialsOf(headers.authorization),
     signal: options.signal,
   };
 }
@@ -109,12 +113,18 @@ function decodePath(raw: string): string | ParseRefusal {
   return path;
 }
 
-async function readBody(message: IncomingMessage, limit: number): Promise<JsonObject | BodyRefusal> {
+async function readBody(
+  message: IncomingMessage,
+  limit: number,
+  form: boolean,
+): Promise<JsonObject | BodyRefusal> {
   const length = Number(message.headers['content-length'] ?? 0);
   const bytes = limit > 0 && length > limit ? undefined : await collect(message, limit);
   if (bytes === undefined) return new BodyRefusal(413, 'request body too large');
   const text = bytes.toString('utf8');
   if (text === '' || text.trim() === '') return none;
+  // curl calls JSON a form unless it is told otherwise.
+  if (form && !text.trimStart().startsWith('{')) return Object.fromEntries(new URLSearchParams(text));
   try {
     const value = parseJson(text);
     if (value === null) return none;
@@ -152,6 +162,14 @@ function tokenOf(header: string | string[] | undefined, authorization: string | 
   return authorization?.startsWith('Bearer ') === true ? authorization.slice(7).trim() : '';
 }
 
+function credentialsOf(authorization: string | undefined): CoreRequest['credentials'] {
+  if (authorization?.startsWith('Basic ') !== true) return undefined;
+  const bytes = fromBase64(authorization.slice('Basic '.length).trim());
+  const pair = bytes === undefined ? '' : decode(bytes);
+  const colon = pair.indexOf(':');
+  return colon === -1 ? undefined : { user: pair.slice(0, colon), secret: pair.slice(colon + 1) };
+}
+
 function clientName(socket: IncomingMessage['socket']): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const name: unknown = socket.getPeerCertificate().subject?.CN;
@@ -160,6 +178,10 @@ function clientName(socket: IncomingMessage['socket']): string | undefined {
 
 function isMergePatch(contentType: string | undefined): boolean {
   return mediaType(contentType) === 'application/merge-patch+json';
+}
+
+function isForm(contentType: string | undefined): boolean {
+  return mediaType(contentType) === 'application/x-www-form-urlencoded';
 }
 
 function mediaType(contentType: string | undefined): string {

@@ -72,5 +72,7 @@ export interface LogicalRequest {
   readonly remoteAddress: string;
   /** Common name of a client certificate that was verified against the listener's client CA. */
   readonly clientName: string | undefined;
+  /** Of Basic authentication: for the one endpoint of another protocol that takes it. */
+  readonly credentials?: { readonly user: string; readonly secret: string } | undefined;
   readonly signal: AbortSignal;
 }

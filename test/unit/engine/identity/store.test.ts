@@ -5,40 +5,9 @@ import { saveGroupAlias } from '../../../../src/engine/identity/group-aliases.ts
 import { deleteGroup, saveGroup } from '../../../../src/engine/identity/groups.ts';
 import { mergeEntities } from '../../../../src/engine/identity/merge.ts';
 import { IdentityStore } from '../../../../src/engine/identity/store.ts';
-import type { Storage } from '../../../../src/engine/logical/storage.ts';
-import { children } from '../../../../src/engine/physical/physical.ts';
 import { systemClock } from '../../../../src/lib/clock.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
-
-class Memory implements Storage {
-  readonly entries = new Map<string, Uint8Array>();
-  reads = 0;
-
-  async get(key: string): Promise<Uint8Array | undefined> {
-    this.reads += 1;
-    return this.entries.get(key);
-  }
-  async put(key: string, value: Uint8Array): Promise<void> {
-    this.entries.set(key, value);
-  }
-  async delete(key: string): Promise<void> {
-    this.entries.delete(key);
-  }
-  async write(operations: Parameters<Storage['write']>[0]): Promise<void> {
-    await null;
-    for (const operation of operations) {
-      if (operation.type === 'put') this.entries.set(operation.key, operation.value);
-      else this.entries.delete(operation.key);
-    }
-  }
-  async list(prefix: string, { after = '', limit = Infinity } = {}): Promise<string[]> {
-    this.reads += 1;
-    const keys = [...this.entries.keys()].filter((key) => key.startsWith(prefix)).toSorted();
-    return children(prefix, keys)
-      .filter((name) => name > after)
-      .slice(0, limit);
-  }
-}
+import { Memory } from './memory.ts';
 
 let memory: Memory;
 let store: IdentityStore;

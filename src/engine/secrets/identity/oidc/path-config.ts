@@ -26,12 +26,10 @@ export function configPaths(oidc: Oidc): Path[] {
           handler: async (_request, { issuer }) => {
             if (issuer === undefined) return empty;
             if (issuer !== '' && !isOrigin(issuer)) {
-              return badRequest(
-                'invalid issuer, which must include only a scheme, host, and optional port (e.g. https://example.com:8200)',
-              );
+              return badRequest(INVALID_ISSUER);
             }
             await oidc.config.put('config', { issuer });
-            return issuer === '' ? empty : data(null, [EXPLICIT]);
+            return issuer === '' ? empty : data(null, [EXPLICIT_ISSUER]);
           },
         },
       },
@@ -80,9 +78,13 @@ export function configPaths(oidc: Oidc): Path[] {
   ];
 }
 
+/** The refusal of an issuer. */
+export const INVALID_ISSUER: string =
+  'invalid issuer, which must include only a scheme, host, and optional port (e.g. https://example.com:8200)';
 const UNREACHABLE =
   'Both "issuer" and the "api_addr" of this server are empty. The issuer claim in generated tokens will not be network reachable.';
-const EXPLICIT =
+/** The warning about an issuer that is set. */
+export const EXPLICIT_ISSUER: string =
   'If "issuer" is set explicitly, all tokens must be validated against that address, including those issued by secondary clusters. Setting issuer to "" will restore the default behavior of using the cluster\'s api_addr as the issuer.';
 
 /** Scheme, host and port, and nothing more. */

@@ -140,9 +140,10 @@ function pairsAfter(
   expires: number,
 ): Pick<NamedKey, 'pairs' | 'retired'> {
   if (before === undefined) return { pairs: null, retired: [] };
-  if (before.algorithm === algorithm || before.pairs === null) return before;
+  const { pairs, retired } = before;
+  if (before.algorithm === algorithm || pairs === null) return { pairs, retired };
   return {
     pairs: null,
-    retired: [...before.retired, { key: before.pairs.signing.publicKey, expires }],
+    retired: [...retired, { key: pairs.signing.publicKey, expires }],
   };
 }

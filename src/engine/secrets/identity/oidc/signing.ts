@@ -1,4 +1,5 @@
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPair,
@@ -62,10 +63,13 @@ function generateFor(alg: Algorithm): Promise<{ privateKey: KeyObject; publicKey
   return generate('rsa', { modulusLength: 2048 });
 }
 
-/** A compact JWS (RFC 7515 §3.1) of claims. */
-export function signClaims(pair: StoredPair, claims: JsonObject): string {
+/**
+ * A compact JWS (RFC 7515 §3.1) of claims.
+ * @param typ what kind of token it is, where that must not be mistaken
+ */
+export function signClaims(pair: StoredPair, claims: JsonObject, typ?: string): string {
   const { alg, kid } = pair.publicKey;
-  const head = toBase64Url(utf8(JSON.stringify({ alg, kid })));
+  const head = toBase64Url(utf8(JSON.stringify({ alg, kid, ...(typ === undefined ? {} : { typ }) })));
   const signed = `${head}.${toBase64Url(utf8(JSON.stringify(claims)))}`;
   const key = { key: createPrivateKey(pair.privateKey), dsaEncoding: 'ieee-p1363' } as const;
   return `${signed}.${toBase64Url(sign(hashOf(alg), utf8(signed), key))}`;
@@ -74,6 +78,7 @@ export function signClaims(pair: StoredPair, claims: JsonObject): string {
 /** Claims of a compact JWS, and which key it says it is signed with. */
 export interface Jws {
   readonly claims: JsonObject;
+  readonly typ: string;
   /** Whether a key has signed it. */
   readonly isSignedBy: (key: PublicJwk) => boolean;
 }
@@ -88,8 +93,10 @@ export function parseJws(token: string): Jws | undefined {
   const alg = header?.['alg'];
   if (parts.length !== 3 || claims === undefined || bytes === undefined) return undefined;
   if (typeof alg !== 'string' || !isAlgorithm(alg)) return undefined;
+  const typ = header?.['typ'];
   return {
     claims,
+    typ: typeof typ === 'string' ? typ : '',
     isSignedBy: (jwk) => {
       if (jwk.alg !== alg || jwk.kid !== header?.['kid']) return false;
       const { use: _use, kid: _kid, alg: _alg, ...rest } = jwk;
@@ -98,6 +105,14 @@ export function parseJws(token: string): Jws | undefined {
       return verify(hashOf(alg), utf8(`${head}.${body}`), { key, dsaEncoding: 'ieee-p1363' }, bytes);
     },
   };
+}
+
+/** The claim that binds a token to a text (OpenID Connect Core §3.1.3.6): half of its hash. */
+export function hashClaim(alg: Algorithm, value: string): string {
+  const digest = createHash(hashOf(alg) ?? 'sha512')
+    .update(value)
+    .digest();
+  return toBase64Url(digest.subarray(0, digest.length / 2));
 }
 
 function hashOf(alg: Algorithm): string | null {

@@ -16,7 +16,8 @@ const RESERVED: readonly string[] = [
   'c_hash',
 ];
 
-const NOBODY: TemplateSubject = {
+/** Nobody's values: all empty. */
+export const NOBODY: TemplateSubject = {
   entity: { id: '', name: '', metadata: null, aliases: [] },
   groups: [],
 };
