@@ -10,7 +10,11 @@ import { createTransit } from './secrets/transit/transit.ts';
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
-  identity: (context) => createIdentity(context, accessorOf(context.mountByAccessor)),
+  identity: (context) =>
+    createIdentity(context, accessorOf(context.mountByAccessor), {
+      hasAccessor: (accessor) => context.mountByAccessor(accessor)?.table === 'auth',
+      hasType: context.hasAuthType,
+    }),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),

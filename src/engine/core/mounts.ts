@@ -19,6 +19,8 @@ export interface BackendContext {
   readonly identity: IdentityStore;
   /** The mount of an accessor, while there is one. */
   readonly mountByAccessor: (accessor: string) => MountEntry | undefined;
+  /** Whether an auth method of a type is enabled. */
+  readonly hasAuthType: (type: string) => boolean;
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress: string;
 }
@@ -197,6 +199,7 @@ export class MountTable {
       tokens,
       policies,
       identity,
+      hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });

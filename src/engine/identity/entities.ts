@@ -85,6 +85,8 @@ export async function withoutEntity(
       remove(layout.factors(alias.mountAccessor, alias.name)),
     ]),
   ];
+  for (const method of await records.names(layout.mfaSecret(entity.id, '')))
+    operations.push(remove(layout.mfaSecret(entity.id, method)));
   for (const id of groups) {
     operations.push(remove(layout.member(id, entity.id)), remove(layout.memberOf(entity.id, id)));
     const group = await records.group(id);

@@ -34,4 +34,8 @@ export const layout = {
   /** Groups in a group, and the groups that a group is in. */
   child: (group: string, child: string): string => `child/${group}/${child}`,
   childOf: (child: string, group: string): string => `child-of/${child}/${group}`,
+  mfaMethod: (id: string): string => `mfa-method/${id}`,
+  mfaEnforcement: (name: string): string => `mfa-enforcement/${name}`,
+  /** What an entity proves itself with by a method. */
+  mfaSecret: (entity: string, method: string): string => `mfa-secret/${entity}/${method}`,
 } as const;

@@ -1,4 +1,4 @@
-import type { StorageOperation } from '../logical/storage.ts';
+import { jsonPut, type StorageOperation } from '../logical/storage.ts';
 import { withoutEntity } from './entities.ts';
 import { putEntity } from './entity-record.ts';
 import { groupRecord } from './group-record.ts';
@@ -11,6 +11,8 @@ export interface Merge {
   readonly from: readonly string[];
   /** Of two aliases at one mount, the one that stays. */
   readonly keep: readonly string[];
+  /** Where both sides have a secret of an MFA method, the one of `to` stays. */
+  readonly force: boolean;
 }
 
 /** Two aliases at one mount, of which one would have to go. */
@@ -22,7 +24,7 @@ export interface Clash {
 export type MergeOutcome = (Refusal & { readonly clashes?: readonly Clash[] }) | undefined;
 
 /** Moves the aliases and memberships of entities into one; tokens of the merged ones are then that one's. */
-export function mergeEntities(records: Records, { to, from, keep }: Merge): Promise<MergeOutcome> {
+export function mergeEntities(records: Records, { to, from, keep, force }: Merge): Promise<MergeOutcome> {
   return records.exclusive(async () => {
     const target = await records.entity(to);
     if (target === undefined) return { refused: 'entity id to merge to is invalid' };
@@ -43,6 +45,21 @@ export function mergeEntities(records: Records, { to, from, keep }: Merge): Prom
     if (refused !== undefined) return refused;
 
     const operations: StorageOperation[] = [];
+    const kept = new Set(await records.names(layout.mfaSecret(to, '')));
+    const moved: StorageOperation[] = [];
+    for (const { id } of sources) {
+      for (const method of await records.names(layout.mfaSecret(id, ''))) {
+        if (kept.has(method) && !force) {
+          return {
+            refused: `conflicting MFA config ID ${JSON.stringify(method)} in entity ID ${JSON.stringify(id)}`,
+          };
+        }
+        const secret = await records.document<object>(layout.mfaSecret(id, method));
+        if (!kept.has(method) && secret !== undefined)
+          moved.push(jsonPut(layout.mfaSecret(to, method), secret));
+        kept.add(method);
+      }
+    }
     const aliases = new Map(target.aliases.map((alias) => [alias.mountAccessor, alias]));
     const dropped: Alias[] = [];
     const groups = new Set<string>();
@@ -83,6 +100,7 @@ export function mergeEntities(records: Records, { to, from, keep }: Merge): Prom
     }
     const ids = sources.flatMap(({ id, mergedEntityIds }) => [id, ...mergedEntityIds]);
     operations.push(
+      ...moved,
       putEntity({
         ...target,
         aliases: [...aliases.values()],

@@ -160,6 +160,20 @@ export class Records {
     return found;
   }
 
+  /** Another document of the store, as it is stored. */
+  document<T>(key: string): Promise<T | undefined> {
+    return getJson<T>(this.#storage, key);
+  }
+
+  /** Milliseconds since the epoch. */
+  milliseconds(): number {
+    return this.#clock.now();
+  }
+
+  bytes(length: number): Uint8Array {
+    return this.#random.bytes(length);
+  }
+
   async #read<T>(key: string, id: string, cache: BoundedMap<string, T>): Promise<T | undefined> {
     const generation = this.#generation;
     const read = await getJson<T>(this.#storage, key);

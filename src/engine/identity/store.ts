@@ -1,7 +1,13 @@
 import { Derivations, type EntityPolicies, type TemplateSubject } from './derive.ts';
 import { type LoginAlias, resolveAlias, setExternalGroups } from './login.ts';
+import { LoginMfa } from './mfa/login-mfa.ts';
 import type { Entity } from './model.ts';
 import { Records, type RecordsOptions } from './records.ts';
+
+export interface IdentityStoreOptions extends RecordsOptions {
+  /** Whether logins ask `mfa` what they need: no rule is taken that would not be followed. */
+  readonly enforcesLoginMfa?: boolean;
+}
 
 /**
  * Who is behind the tokens: entities with an alias for each auth mount, groups of them, and what both grant.
@@ -15,11 +21,14 @@ import { Records, type RecordsOptions } from './records.ts';
  */
 export class IdentityStore {
   readonly records: Records;
+  /** Second factors of logins. */
+  readonly mfa: LoginMfa;
   readonly #derivations: Derivations;
 
-  constructor(options: RecordsOptions) {
+  constructor(options: IdentityStoreOptions) {
     this.records = new Records(options);
     this.#derivations = new Derivations(this.records);
+    this.mfa = new LoginMfa(this.records, options.enforcesLoginMfa ?? false);
   }
 
   /**

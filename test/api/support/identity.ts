@@ -18,13 +18,14 @@ export class TestBackend {
   /** Milliseconds that the clock is ahead. */
   ahead = 0;
 
-  constructor() {
+  constructor(enforcesLoginMfa = true) {
     const clock: Clock = { ...systemClock, now: () => Date.now() + this.ahead };
     const ports = { clock, random: systemRandom };
-    this.identity = new IdentityStore({ storage: new Memory(), ...ports });
+    this.identity = new IdentityStore({ storage: new Memory(), ...ports, enforcesLoginMfa });
     this.backend = createIdentity(
       { identity: this.identity, storage: new Memory(), ...ports, apiAddress: ISSUER },
       () => undefined,
+      { hasAccessor: (name) => name === 'auth_ldap_1', hasType: (name) => name === 'ldap' },
     );
   }
 

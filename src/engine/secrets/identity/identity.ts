@@ -1,4 +1,7 @@
 import { type Backend, PathTable } from '../../logical/logical.ts';
+import { type AuthMounts, mfaEnforcementPaths } from './mfa/path-enforcement.ts';
+import { mfaMethodPaths } from './mfa/path-method.ts';
+import { mfaSecretPaths } from './mfa/path-secret.ts';
 import { createOidc, type OidcOptions } from './oidc/context.ts';
 import { oidcPaths } from './oidc/oidc.ts';
 import { aliasPaths } from './path-entity-alias.ts';
@@ -15,7 +18,7 @@ import type { Mounts } from './render.ts';
  * I1  Names are the store's; this only reads requests and renders what is there.
  * I2  A mount is shown with an alias while the mount is there.
  */
-export function createIdentity(options: OidcOptions, mounts: Mounts): Backend {
+export function createIdentity(options: OidcOptions, mounts: Mounts, auth: AuthMounts): Backend {
   const { records } = options.identity;
   const oidc = createOidc(options);
   return {
@@ -28,6 +31,9 @@ export function createIdentity(options: OidcOptions, mounts: Mounts): Backend {
       ...groupAliasPaths(records, mounts),
       ...lookupPaths(records, mounts),
       ...oidcPaths(oidc),
+      ...mfaSecretPaths(options.identity),
+      ...mfaMethodPaths(options.identity),
+      ...mfaEnforcementPaths(options.identity, auth),
     ]),
   };
 }

@@ -39,6 +39,7 @@ export function mergePaths(records: Records, mounts: Mounts): Path[] {
               to,
               from,
               keep: values.conflicting_alias_ids_to_keep ?? [],
+              force: values.force,
             });
             if (outcome === undefined) return empty;
             if (outcome.clashes === undefined) return badRequest(outcome.refused);

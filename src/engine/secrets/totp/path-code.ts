@@ -2,7 +2,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import { formatDuration } from '../../../lib/duration.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
-import { codeAt, isValidCode } from './code.ts';
+import { codeAt, isValidCode } from '../../../lib/totp/code.ts';
 import type { TotpStore } from './store.ts';
 
 /** code/: the code of the moment, and whether a presented one is good. */

@@ -1,9 +1,9 @@
 import type { Random } from '../../../lib/random.ts';
 import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
-import { decodeBase32, encodeBase32 } from './base32.ts';
-import type { TotpAlgorithm } from './code.ts';
-import { formatOtpAuth, parseOtpAuth } from './otpauth.ts';
+import { decodeBase32, encodeBase32 } from '../../../lib/totp/base32.ts';
+import type { TotpAlgorithm } from '../../../lib/totp/code.ts';
+import { formatOtpAuth, parseOtpAuth } from '../../../lib/totp/otpauth.ts';
 import type { StoredKey, TotpStore } from './store.ts';
 
 const NAME = /^\w(?:[\w.@-]*\w)?$/;

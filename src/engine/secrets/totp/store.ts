@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
-import { decodeBase32 } from './base32.ts';
-import type { CodeShape } from './code.ts';
+import { decodeBase32 } from '../../../lib/totp/base32.ts';
+import type { CodeShape } from '../../../lib/totp/code.ts';
 
 /** A key as it is stored. */
 export interface StoredKey extends CodeShape {

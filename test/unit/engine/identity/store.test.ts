@@ -110,7 +110,7 @@ describe('policies', () => {
   test('of a merged entity are those of the one it was merged into', async () => {
     const [ann, bob, cid] = [await login('ann'), await login('bob'), await login('cid')];
     await saveEntity(store.records, { id: cid.id, policies: ['c'] });
-    const keep = { keep: [ann.aliases[0]?.id ?? ''] };
+    const keep = { keep: [ann.aliases[0]?.id ?? ''], force: false };
     expect(await mergeEntities(store.records, { to: bob.id, from: [ann.id], ...keep })).toBe(undefined);
     expect(await mergeEntities(store.records, { to: cid.id, from: [bob.id], ...keep })).toBe(undefined);
     expect(await policies(ann.id)).toEqual(['c']);

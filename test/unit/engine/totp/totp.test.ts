@@ -1,9 +1,9 @@
 import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeBase32, encodeBase32 } from '../../../../src/engine/secrets/totp/base32.ts';
-import { codeAt, isValidCode } from '../../../../src/engine/secrets/totp/code.ts';
-import { formatOtpAuth, parseOtpAuth } from '../../../../src/engine/secrets/totp/otpauth.ts';
+import { decodeBase32, encodeBase32 } from '../../../../src/lib/totp/base32.ts';
+import { codeAt, isValidCode } from '../../../../src/lib/totp/code.ts';
+import { formatOtpAuth, parseOtpAuth } from '../../../../src/lib/totp/otpauth.ts';
 import { TotpStore } from '../../../../src/engine/secrets/totp/store.ts';
 
 const keys = { SHA1: 20, SHA256: 32, SHA512: 64 } as const;

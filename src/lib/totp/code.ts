@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import { equalBytes, utf8 } from '../../../lib/bytes.ts';
+import { equalBytes, utf8 } from '../bytes.ts';
 
 export type TotpAlgorithm = 'SHA1' | 'SHA256' | 'SHA512';
 
