@@ -49,7 +49,7 @@ describe('the mount', () => {
 
 describe('entities', () => {
   test('live as the documentation tells', async () => {
-    const made = await post('entity', { name: 'Ann', policies: 'app,APP, dev', metadata: 'team=x' });
+    const made = await post('entity', { name: 'Ann', policies: 'dev,app, App,dev', metadata: 'team=x' });
     expect(made).toMatchObject({ status: 200, body: { data: { aliases: null, id: ID, name: 'Ann' } } });
     const { id } = made.body.data;
     const shown = (await get('entity/name/ann')).body.data;
@@ -66,7 +66,7 @@ describe('entities', () => {
       metadata: { team: 'x' },
       name: 'Ann',
       namespace_id: 'root',
-      policies: ['app', 'dev'],
+      policies: ['App', 'app', 'dev'],
     });
     expect((await get(`entity/id/${id}`)).body.data).toEqual(shown);
     // By name or by id, what is given changes and the rest stays.
@@ -77,7 +77,7 @@ describe('entities', () => {
       id,
       disabled: true,
       metadata: { k: 'v' },
-      policies: ['app', 'dev'],
+      policies: ['App', 'app', 'dev'],
     });
     expect((await post('entity/name/a/b', { policies: [] })).status).toBe(204);
     expect((await get(`entity/id/${id}`)).body.data.policies).toEqual([]);

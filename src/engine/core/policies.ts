@@ -72,10 +72,18 @@ export class PolicyStore {
     return getJson<StoredPolicy>(this.#storage, name);
   }
 
-  /** The text must have been parsed before. */
-  async put(name: string, raw: string): Promise<void> {
+  /**
+   * The text must have been parsed before.
+   * @param templates what values in templates of its paths may hold
+   */
+  async put(
+    name: string,
+    raw: string,
+    templates: Pick<StoredPolicy, 'allowSlashes' | 'allowWildcards'> = {},
+  ): Promise<void> {
     const before = await this.get(name);
     const stored: StoredPolicy = {
+      ...templates,
       raw,
       version: (before?.version ?? 0) + 1,
       modified: new Date(this.#clock.now()).toISOString(),

@@ -42,7 +42,12 @@ export function checkCustomMetadata(metadata: Metadata): string | undefined {
   return undefined;
 }
 
-/** Names of policies without blanks and repetitions, in lower case. */
+/** Names of policies as they were given, sorted, each once. */
 export function policyNames(given: readonly string[]): string[] {
+  return [...new Set(given.map((name) => name.trim()).filter((name) => name !== ''))].toSorted();
+}
+
+/** Names of policies in lower case, each once: as they are found. */
+export function lowerPolicyNames(given: readonly string[]): string[] {
   return [...new Set(given.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''))];
 }

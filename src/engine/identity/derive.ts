@@ -1,4 +1,5 @@
 import { BoundedMap } from '../../lib/bounded-map.ts';
+import { lowerPolicyNames } from './checks.ts';
 import type { Entity, Group } from './model.ts';
 import type { Records } from './records.ts';
 
@@ -80,9 +81,9 @@ export class Derivations {
       const group = await this.#records.group(id);
       if (group !== undefined) groups.push(group);
     }
-    const names = new Set([...entity.policies, ...groups.flatMap(({ policies }) => policies)]);
+    const names = lowerPolicyNames([...entity.policies, ...groups.flatMap(({ policies }) => policies)]);
     return {
-      policies: { identityPolicies: [...names].toSorted(), disabled: entity.disabled },
+      policies: { identityPolicies: names.toSorted(), disabled: entity.disabled },
       subject: { entity, groups },
     };
   }

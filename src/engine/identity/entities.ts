@@ -1,5 +1,5 @@
 import type { StorageOperation } from '../logical/storage.ts';
-import { checkMetadata, policyNames } from './checks.ts';
+import { checkMetadata, lowerPolicyNames, policyNames } from './checks.ts';
 import { groupRecord } from './group-record.ts';
 import { putEntity } from './entity-record.ts';
 import { layout } from './layout.ts';
@@ -28,7 +28,7 @@ export function saveEntity(
       return { refused: 'entity name is already in use' };
     const before = byId ?? byName;
     const policies = change.policies === undefined ? before?.policies : policyNames(change.policies);
-    if (policies?.includes('root') === true) return { refused: 'policies cannot contain root' };
+    if (lowerPolicyNames(policies ?? []).includes('root')) return { refused: 'policies cannot contain root' };
     const problem = change.metadata === undefined ? undefined : checkMetadata(change.metadata);
     if (problem !== undefined) return { refused: `invalid entity metadata: ${problem}` };
     const now = records.now();

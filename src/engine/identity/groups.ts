@@ -1,5 +1,5 @@
 import { jsonPut, type StorageOperation } from '../logical/storage.ts';
-import { checkMetadata, policyNames } from './checks.ts';
+import { checkMetadata, lowerPolicyNames } from './checks.ts';
 import { groupRecord } from './group-record.ts';
 import { layout } from './layout.ts';
 import type { Group, Metadata, Refusal } from './model.ts';
@@ -27,7 +27,7 @@ export function saveGroup(
   return records.exclusive(async () => {
     const before = await find(records, key);
     if (key !== undefined && 'id' in key && before === undefined) return { refused: 'invalid group ID' };
-    const policies = change.policies === undefined ? before?.policies : policyNames(change.policies);
+    const policies = change.policies === undefined ? before?.policies : lowerPolicyNames(change.policies);
     if (policies?.includes('root') === true) return { refused: 'policies cannot contain root' };
     const type = change.type ?? before?.type ?? 'internal';
     if (before !== undefined && type !== before.type) return { refused: 'group type cannot be changed' };

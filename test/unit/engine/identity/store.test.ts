@@ -82,7 +82,7 @@ describe('policies', () => {
   test('come from the entity, its groups and all above them, and follow each change', async () => {
     const { id } = await login('ann');
     expect(await store.policiesOf(id)).toEqual({ identityPolicies: [], disabled: false });
-    await saveEntity(store.records, { id, policies: ['own'] });
+    await saveEntity(store.records, { id, policies: ['OWN'] });
     const inner = await group('inner', { policies: ['inner'], memberEntityIds: [id] });
     const outer = await group('outer', { policies: ['outer', 'own'], memberGroupIds: [inner] });
     const top = await group('top', { policies: ['top'], memberGroupIds: [outer] });
@@ -204,6 +204,20 @@ describe('templates in policies', () => {
     await saveEntity(store.records, { id, metadata: {} });
     expect(await may(id, 'kv//x')).toBe(false);
     expect(await may(id, 'kv/{{identity.entity.metadata.team}}/x')).toBe(false);
+  });
+
+  test('an operator may allow slashes, or wildcards', async () => {
+    const { id } = await login('ann');
+    const path = read('kv/{{identity.entity.metadata.team}}/x');
+    await saveEntity(store.records, { id, metadata: { team: 'a/b' } });
+    await acls.put('p', path, { allowSlashes: true });
+    expect(await may(id, 'kv/a/b/x')).toBe(true);
+    await saveEntity(store.records, { id, metadata: { team: '+' } });
+    expect(await may(id, 'kv/any/x')).toBe(false);
+    await acls.put('p', path, { allowWildcards: true });
+    expect(await may(id, 'kv/any/x')).toBe(true);
+    await acls.put('p', path);
+    expect(await may(id, 'kv/any/x')).toBe(false);
   });
 
   test('the compiled rules are kept until something changes', async () => {
