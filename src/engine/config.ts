@@ -56,7 +56,7 @@ export interface SealStanza {
 }
 
 export interface AuditConfig {
-  readonly type: 'file' | 'stdout';
+  readonly type: 'file' | 'stdout' | 'socket' | 'syslog';
   /** The device's name in the API, ending in a slash. */
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
@@ -241,8 +241,10 @@ function parseSeal(body: HclBody, env: Environment): SealStanza {
 
 function parseAudit(block: HclBlock): AuditConfig {
   const { type, label, body } = named(block, 'audit');
-  if (type !== 'file' && type !== 'stdout')
-    throw new ConfigInvalid('an audit device is of an unsupported type', { hint: 'use file or stdout' });
+  if (type !== 'file' && type !== 'stdout' && type !== 'socket' && type !== 'syslog')
+    throw new ConfigInvalid('an audit device is of an unsupported type', {
+      hint: 'use file, stdout, socket or syslog',
+    });
   const options: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const source of [body, ...blocks(body, 'options').map((each) => each.body)]) {
     for (const item of source.items) {

@@ -6,6 +6,8 @@ import { type AuditDeviceConfig, type DeviceOptions, parseDevice } from './confi
 import type { AuditEntry } from './entry.ts';
 import { Formatter } from './format.ts';
 import { FileOutput, type Output, StdoutOutput } from './output.ts';
+import { DatagramOutput, SocketOutput, type SocketOptions } from './socket.ts';
+import { SyslogOutput } from './syslog.ts';
 
 /**
  * Every request and every answer, one JSON line each, in Vault's format, before it takes effect.
@@ -24,6 +26,16 @@ export interface Audit {
   logRequest(entry: AuditEntry): Promise<void>;
   /** @throws ERR_AUDIT_UNAVAILABLE */
   logResponse(entry: AuditEntry): Promise<void>;
+  /** The devices in force, in the order in which they were added. */
+  devices(): readonly AuditDeviceConfig[];
+  /**
+   * Begins to write to one more device.
+   * @param must whether one that cannot be opened is refused; otherwise it is logged and tried again
+   * @throws ERR_CONFIG_INVALID, and with `must` what opening failed with
+   */
+  add(config: AuditDeviceConfig, must: boolean): Promise<void>;
+  /** Ends writing to a device. */
+  remove(path: string): Promise<void>;
   /** Opens files again, after a rotation. A file that cannot be opened is logged, and its old one kept. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -45,7 +57,7 @@ export interface AuditOptions {
 
 interface Device {
   readonly path: string;
-  readonly options: DeviceOptions;
+  readonly config: AuditDeviceConfig;
   readonly formatter: Formatter;
   readonly output: Output;
   failing: boolean;
@@ -57,24 +69,44 @@ interface Device {
  * @throws ERR_CONFIG_INVALID for options that no device can have
  */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
-  const devices = options.devices.map((config): Device => {
-    const parsed = parseDevice(config);
-    const key = createHmac('sha256', options.salt).update(`audit device ${config.path}`).digest();
-    return {
-      path: config.path,
-      options: parsed,
-      formatter: new Formatter(parsed, key),
-      output: parsed.file === undefined ? new StdoutOutput() : new FileOutput(parsed.file, parsed.mode),
-      failing: false,
-    };
-  });
+  const devices = options.devices.map((config) => makeDevice(config, options.salt));
   const audit = new Broker(devices, options);
   await audit.reload();
   return audit;
 }
 
+function makeDevice(config: AuditDeviceConfig, salt: Uint8Array): Device {
+  const parsed = parseDevice(config);
+  const key = createHmac('sha256', salt).update(`audit device ${config.path}`).digest();
+  return {
+    path: config.path,
+    config,
+    formatter: new Formatter(parsed, key),
+    output: outputOf(parsed),
+    failing: false,
+  };
+}
+
+function outputOf({ target }: DeviceOptions): Output {
+  switch (target.kind) {
+    case 'stdout':
+      return new StdoutOutput();
+    case 'file':
+      return new FileOutput(target.path, target.mode);
+    case 'socket':
+      return socketOf(target);
+    case 'syslog':
+      return new SyslogOutput(socketOf(target), target);
+  }
+}
+
+function socketOf(options: SocketOptions): Output {
+  return options.transport === 'udp' ? new DatagramOutput(options.address) : new SocketOutput(options);
+}
+
 class Broker implements Audit {
-  readonly #devices: readonly Device[];
+  readonly #salt: Uint8Array;
+  #devices: readonly Device[];
   readonly #clock: Clock;
   readonly #log: Logger;
 
@@ -82,8 +114,9 @@ class Broker implements Audit {
     return this.#devices.length;
   }
 
-  constructor(devices: readonly Device[], { clock, log }: AuditOptions) {
+  constructor(devices: readonly Device[], { salt, clock, log }: AuditOptions) {
     this.#devices = devices;
+    this.#salt = salt;
     this.#clock = clock;
     this.#log = log;
   }
@@ -96,10 +129,31 @@ class Broker implements Audit {
     return this.#write('response', entry);
   }
 
+  devices(): readonly AuditDeviceConfig[] {
+    return this.#devices.map(({ config }) => config);
+  }
+
+  async add(config: AuditDeviceConfig, must: boolean): Promise<void> {
+    const device = makeDevice(config, this.#salt);
+    try {
+      await device.output.reopen();
+    } catch (error) {
+      if (must) throw error;
+      this.#failed(device, error);
+    }
+    this.#devices = [...this.#devices, device];
+  }
+
+  async remove(path: string): Promise<void> {
+    const device = this.#devices.find((each) => each.path === path);
+    this.#devices = this.#devices.filter((each) => each !== device);
+    await device?.output.close();
+  }
+
   async reload(): Promise<void> {
     for (const device of this.#devices) {
       try {
-        device.output.reopen();
+        await device.output.reopen();
         this.#worked(device);
       } catch (error) {
         this.#failed(device, error);

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { isJsonObject, type Json, type JsonObject, setMember } from '../../lib/json.ts';
 import type { DeviceOptions } from './config.ts';
+import { jsonx } from './jsonx.ts';
 import type { AuditAuth, AuditEntry, AuditRequest, AuditResponse, AuditWrapInfo } from './entry.ts';
 
 interface AuthText {
@@ -29,14 +30,15 @@ export class Formatter {
   /** @param time RFC 3339. @returns one line with its end */
   line(type: 'request' | 'response', time: string, entry: AuditEntry): string {
     const { auth, request, response, error } = entry;
-    let text = `${this.#options.prefix}{"time":"${time}","type":"${type}"`;
+    let text = `{"time":"${time}","type":"${type}"`;
     const known = auth === undefined ? undefined : this.#auth(auth);
     if (known !== undefined) text += `,"auth":${known.text}`;
     text += `,"request":${this.#request(request, entry, known)}`;
     if (type === 'response' && response !== undefined)
       text += `,"response":${this.#response(response, entry)}`;
     if (error !== undefined && error !== '') text += `,"error":${JSON.stringify(error)}`;
-    return `${text}}\n`;
+    text = this.#options.format === 'jsonx' ? jsonx(`${text}}`) : `${text}}`;
+    return `${this.#options.prefix}${text}\n`;
   }
 
   hash(value: string): string {

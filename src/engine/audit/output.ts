@@ -8,7 +8,7 @@ export interface Output {
    */
   write(line: string): Promise<void> | undefined;
   /** @throws the system's error; what was open before stays open then */
-  reopen(): void;
+  reopen(): Promise<void> | void;
   close(): Promise<void>;
 }
 

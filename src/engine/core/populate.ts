@@ -5,6 +5,9 @@ import { openVault, type Vault, type VaultOptions } from './vault.ts';
 // No device is opened for a vault that only exists in memory yet.
 const noDevices: Audit = {
   deviceCount: 0,
+  devices: () => [],
+  add: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
   logRequest: () => Promise.resolve(),
   logResponse: () => Promise.resolve(),
   reload: () => Promise.resolve(),

@@ -9,7 +9,7 @@ export function sysPort(
   { clock, random }: { clock: Clock; random: Random },
   seal: () => Promise<void>,
 ): SysPort {
-  const { mounts, policies, tokens, barrier, wrapping } = vault;
+  const { mounts, policies, tokens, barrier, wrapping, auditTable } = vault;
   return {
     mounts: {
       entries: (table) => mounts.entries(table),
@@ -22,6 +22,7 @@ export function sysPort(
     policies,
     tokens,
     wrapping,
+    audit: auditTable,
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => {
       await barrier.rotate(random, new Date(clock.now()));

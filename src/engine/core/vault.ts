@@ -6,6 +6,7 @@ import type { Barrier } from '../barrier/barrier.ts';
 import { IdentityStore } from '../identity/store.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
+import { AuditTable } from './audit-table.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { Wrapping } from './wrapping.ts';
@@ -19,6 +20,7 @@ export interface Vault {
   readonly identity: IdentityStore;
   readonly mounts: MountTable;
   readonly audit: Audit;
+  readonly auditTable: AuditTable;
   readonly wrapping: Wrapping;
   /** Begins to remove what has expired. */
   startBackgroundWork(): void;
@@ -64,6 +66,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const mounts = await MountTable.open({ ...options, storage: barrier, tokens, policies, identity });
   cubbyholes.clear = (hash) => mounts.clearCubbyhole(hash);
   const audit = await options.openAudit(await auditSalt(options));
+  const auditTable = await AuditTable.open(barrier, audit);
 
   const stop = new AbortController();
   let sweeping = Promise.resolve();
@@ -75,6 +78,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     identity,
     mounts,
     audit,
+    auditTable,
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);

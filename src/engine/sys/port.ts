@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { AuditDeviceConfig } from '../audit/config.ts';
 import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
@@ -42,6 +43,13 @@ export interface SysPort {
     lookup(token: string): Promise<JsonObject | undefined>;
     unwrap(entry: TokenEntry | undefined): Promise<JsonObject | undefined>;
     rewrap(entry: TokenEntry | undefined): Promise<Response | undefined>;
+  };
+  readonly audit: {
+    list(): readonly AuditDeviceConfig[];
+    /** @returns why the device was refused */
+    enable(device: Omit<AuditDeviceConfig, 'type'> & { readonly type: string }): Promise<string | undefined>;
+    disable(path: string): Promise<string | undefined>;
+    hash(path: string, input: string): string | undefined;
   };
   keyStatus(): { readonly term: number; readonly installTime: string; readonly encryptions: number };
   /** Replaces the barrier's data key. */

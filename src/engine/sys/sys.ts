@@ -1,4 +1,5 @@
 import { type Backend, PathTable } from '../logical/logical.ts';
+import { auditPaths } from './path-audit.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
@@ -14,6 +15,7 @@ export function createSys(port: SysPort): Backend {
     paths: new PathTable([
       ...mountPaths(port, 'mounts'),
       ...mountPaths(port, 'auth'),
+      ...auditPaths(port),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),
