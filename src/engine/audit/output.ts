@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Where lines go. */
@@ -101,7 +110,7 @@ export class FileOutput implements Output {
   }
 
   reopen(): void {
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(this.#path));
     const { O_APPEND, O_CREAT, O_WRONLY } = constants;
     const fd = openSync(this.#path, O_APPEND | O_CREAT | O_WRONLY, this.#mode ?? 0o600);
     try {
@@ -122,6 +131,14 @@ export class FileOutput implements Output {
     await old?.writer.drained();
     if (old !== undefined) closeSync(old.fd);
   }
+}
+
+// One by one: a recursive mkdir of Node never returns where a file system answers ENOENT to making a folder (/proc).
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolders(parent);
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 /** Standard output. It belongs to the process: it is neither opened nor closed here. */

@@ -3,7 +3,7 @@ import { SealedVaultError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { ListOptions, Physical } from '../physical/physical.ts';
-import { aesKey, Keyring } from './keyring.ts';
+import { aesKey, Keyring, type RotationConfig } from './keyring.ts';
 import { BarrierCorrupt, openRecord, recordTerm, sealRecord } from './record.ts';
 
 /**
@@ -50,6 +50,7 @@ export class Barrier {
   readonly #physical: Physical;
   #keyring: Keyring | undefined;
   #encryptions = 0;
+  #changes: Promise<unknown> = Promise.resolve();
 
   private constructor(physical: Physical, keyring: Keyring) {
     this.#physical = physical;
@@ -114,8 +115,59 @@ export class Barrier {
   }
 
   /** Installs a new data key under the next term; what exists stays readable. @returns the new status */
-  async rotate(random: Random, now: Date): Promise<KeyStatus> {
+  rotate(random: Random, now: Date): Promise<KeyStatus> {
+    return this.#exclusive(() => this.#rotate(random, now));
+  }
+
+  /** When the data key is replaced by itself. */
+  rotation(): RotationConfig {
+    return this.#open().rotation;
+  }
+
+  /** Changes when the data key is replaced by itself. */
+  setRotation(rotation: RotationConfig): Promise<void> {
+    return this.#exclusive(() => this.#save(rotation));
+  }
+
+  /** Rotates when the settings ask for it, else keeps the count of encryptions. @returns whether it rotated */
+  rotateIfDue(random: Random, now: Date): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const { rotation } = this.#open();
+      const { encryptions, installTime } = this.keyStatus();
+      const age = (now.getTime() - Date.parse(installTime)) * 1e6;
+      const old = rotation.interval > 0 && age >= rotation.interval;
+      if (!rotation.disabled && (old || encryptions >= rotation.maxOperations)) {
+        await this.#rotate(random, now);
+        return true;
+      }
+      if (this.#encryptions > 0) await this.#save(rotation);
+      return false;
+    });
+  }
+
+  async #save(rotation: RotationConfig): Promise<void> {
+    const counted = this.#encryptions;
     const keyring = this.#open();
+    const next = keyring.with(rotation, keyring.active.encryptions + counted);
+    await this.#physical.write([{ type: 'put', key: KEYRING_PATH, value: encryptKeyring(next) }]);
+    this.#replace(next);
+    this.#encryptions -= counted;
+  }
+
+  // Sealed meanwhile: the keys stay forgotten.
+  #replace(next: Keyring): void {
+    if (this.#keyring !== undefined) this.#keyring = next;
+  }
+
+  // The keyring is one record: two changes at a time would lose one, and a lost key is lost data.
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#changes.then(work, work);
+    this.#changes = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #rotate(random: Random, now: Date): Promise<KeyStatus> {
+    const keyring = this.#open().with(this.rotation(), this.keyStatus().encryptions);
     const next = keyring.withKey({
       term: keyring.active.term + 1,
       key: aesKey(Secret.own(random.bytes(32))),
@@ -123,7 +175,7 @@ export class Barrier {
       encryptions: 0,
     });
     await this.#physical.write([{ type: 'put', key: KEYRING_PATH, value: encryptKeyring(next) }]);
-    this.#keyring = next;
+    this.#replace(next);
     this.#encryptions = 0;
     return this.keyStatus();
   }

@@ -53,6 +53,12 @@ export class Keyring {
     return new Keyring(this.rootKey, [...this.keys.values(), key], this.rotation);
   }
 
+  /** The same keys with other settings, and with the active key's encryptions as counted now. */
+  with(rotation: RotationConfig, encryptions: number): Keyring {
+    const keys = [...this.keys.values()].map((key) => (key === this.active ? { ...key, encryptions } : key));
+    return new Keyring(this.rootKey, keys, rotation);
+  }
+
   /** The plaintext that is stored; the caller wipes it. */
   serialize(): Secret {
     const json = {

@@ -165,6 +165,48 @@ export class MountTable {
     });
   }
 
+  /**
+   * Gives a mount another path; it keeps its UUID, its accessor and its data.
+   * @param from the path in the API, with `auth/` for auth methods. @returns why not
+   */
+  remount(from: string, to: string): Promise<MountRefusal | undefined> {
+    return this.#exclusive(async () => {
+      const running = this.router.get(from);
+      if (running === undefined) return { refused: `no matching mount at ${JSON.stringify(from)}` };
+      const { entry } = running;
+      const isAuth = to.startsWith('auth/');
+      if (SINGLETONS.includes(entry.type)) return { refused: `cannot remount ${JSON.stringify(from)}` };
+      if (entry.table === 'auth' && !isAuth)
+        return { refused: `cannot remount auth mount to non-auth mount ${JSON.stringify(to)}` };
+      if (entry.table !== 'auth' && isAuth)
+        return { refused: `cannot remount secret mount to auth mount ${JSON.stringify(to)}` };
+      const conflict = this.router.conflict(to);
+      if (conflict !== undefined)
+        return { refused: `path already in use at ${JSON.stringify(conflict.prefix)}` };
+      const moved = { ...entry, path: isAuth ? to.slice('auth/'.length) : to };
+      await this.#save(this.#entries.map((each) => (each === entry ? moved : each)));
+      // Never served at both paths; the backend knows its storage only, and goes on as it is.
+      this.router.delete(from);
+      this.router.set({ ...running, entry: moved, prefix: prefixOf(moved) });
+      return undefined;
+    });
+  }
+
+  /** Makes backends anew: all of a type, or those at paths in the API. @returns why not */
+  reload(type: string, paths: readonly string[]): Promise<MountRefusal | undefined> {
+    return this.#exclusive(async () => {
+      const wanted: MountEntry[] = [];
+      for (const path of paths) {
+        const running = this.router.get(path.endsWith('/') ? path : `${path}/`);
+        if (running === undefined) return { refused: `cannot fetch mount entry on ${JSON.stringify(path)}` };
+        wanted.push(running.entry);
+      }
+      if (type !== '') wanted.push(...this.#entries.filter((entry) => entry.type === factoryName(type)));
+      for (const entry of wanted) if (!SINGLETONS.includes(entry.type)) this.#start(entry);
+      return undefined;
+    });
+  }
+
   clearCubbyhole(tokenHash: string): Promise<void> {
     return this.#options.factories.clearCubbyhole(this.cubbyhole(), tokenHash);
   }

@@ -9,6 +9,7 @@ import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
+import { recordVersion } from './versions.ts';
 import { Wrapping } from './wrapping.ts';
 
 /** What an open vault consists of. It exists from the last step after unseal until seal. */
@@ -44,16 +45,20 @@ export interface VaultOptions {
   readonly maxLeaseTtl: number;
   /** Where clients reach this engine. */
   readonly apiAddress?: string;
+  readonly version: string;
+  readonly buildDate: string;
   /** Opens the configured audit devices; their salt is kept behind the barrier. */
   readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
 }
 
 const SWEEP_INTERVAL_MS = 1000;
+const ROTATION_CHECK_MS = 5 * 60_000;
 
 /** The steps after unseal, in their order. Each only needs the ones before it. */
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { barrier, clock, random, log } = options;
   const cluster = await clusterInfo(options);
+  await recordVersion(barrier, options, new Date(clock.now()));
   const identity = new IdentityStore({ storage: view(barrier, 'sys/identity/'), clock, random });
   const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
   const cubbyholes: { clear: (tokenHash: string) => Promise<void> } = { clear: () => Promise.resolve() };
@@ -70,6 +75,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
 
   const stop = new AbortController();
   let sweeping = Promise.resolve();
+  let rotating = Promise.resolve();
   return {
     barrier,
     cluster,
@@ -82,10 +88,12 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);
+      rotating = keepRotating(options, stop.signal);
     },
     seal: async () => {
       stop.abort();
       await sweeping;
+      await rotating;
       barrier.seal();
       await audit.close();
     },
@@ -106,6 +114,22 @@ async function auditSalt({ barrier, random }: VaultOptions): Promise<Uint8Array>
   const salt = random.bytes(32);
   await barrier.put('sys/audit/salt', salt);
   return salt;
+}
+
+// A new data key when the settings ask for one; the count of encryptions survives a crash up to the last round.
+async function keepRotating(
+  { barrier, clock, random, log }: VaultOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await clock.sleep(ROTATION_CHECK_MS, { signal });
+      if (await barrier.rotateIfDue(random, new Date(clock.now())))
+        log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
+    } catch (err) {
+      if (!signal.aborted) log.error({ err }, 'the key of the barrier could not be rotated');
+    }
+  }
 }
 
 async function sweep(tokens: TokenStore, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,37 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { Random } from '../../lib/random.ts';
 import type { AuditDeviceConfig } from '../audit/config.ts';
+import type { Storage } from '../logical/storage.ts';
 import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
 
+/** When the barrier's data key is replaced by itself. */
+export interface RotationSettings {
+  readonly enabled: boolean;
+  readonly maxOperations: number;
+  /** Seconds; 0 is never. */
+  readonly interval: number;
+}
+
 /** What the system backend needs of an open vault; core implements it. */
 export interface SysPort {
+  /** Below sys/ of the barrier: settings that the endpoints keep themselves. */
+  readonly storage: Storage;
+  readonly random: Random;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  readonly server: { readonly version: string; readonly apiAddress: string };
+  /** Names of what can be mounted, by plugin type. */
+  readonly catalog: Readonly<Record<string, readonly string[]>>;
+  readonly counts: { tokens(): Promise<number>; entities(): Promise<number> };
+  /** The versions that this vault has run, the oldest first. */
+  versions(): Promise<{ readonly version: string; readonly installed: string; readonly buildDate: string }[]>;
+  readonly rotation: {
+    get(): RotationSettings;
+    set(settings: RotationSettings): Promise<void>;
+  };
   readonly mounts: {
     entries(table: 'mounts' | 'auth'): MountEntry[];
     leaseTtl(config: MountConfig): LeaseTtl;
@@ -23,6 +48,11 @@ export interface SysPort {
       edit: (entry: MountEntry) => MountEntry,
     ): Promise<MountEntry | undefined>;
     find(path: string): Mounted | undefined;
+    all(): readonly Mounted[];
+    /** @returns why the mount was not moved */
+    remount(from: string, to: string): Promise<string | undefined>;
+    /** @returns why nothing was reloaded */
+    reload(type: string, paths: readonly string[]): Promise<string | undefined>;
   };
   readonly policies: {
     get(

@@ -1,5 +1,13 @@
 import { type Backend, PathTable } from '../logical/logical.ts';
 import { auditPaths } from './path-audit.ts';
+import { counterPaths } from './path-counters.ts';
+import { passwordPolicyPaths } from './path-password-policies.ts';
+import { pluginPaths } from './path-plugins.ts';
+import { detailedPolicyPaths } from './path-policies-detailed.ts';
+import { remountPaths } from './path-remount.ts';
+import { rotationPaths } from './path-rotation.ts';
+import { statusPaths } from './path-status.ts';
+import { toolPaths } from './path-tools.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
@@ -16,6 +24,14 @@ export function createSys(port: SysPort): Backend {
       ...mountPaths(port, 'mounts'),
       ...mountPaths(port, 'auth'),
       ...auditPaths(port),
+      ...toolPaths(port),
+      ...statusPaths(port),
+      ...counterPaths(port),
+      ...passwordPolicyPaths(port),
+      ...detailedPolicyPaths(port),
+      ...pluginPaths(port),
+      ...remountPaths(port),
+      ...rotationPaths(port),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),

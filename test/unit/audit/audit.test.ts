@@ -289,7 +289,7 @@ describe('devices', () => {
     [{ mode: '0755' }, 'mode must be octal and without execution'],
     [{ mode: 'rw' }, 'mode must be octal'],
     [{ log_raw: 'yes' }, 'log_raw must be true or false'],
-    [{ format: 'jsonx' }, 'format must be json'],
+    [{ format: 'xml' }, 'format must be json'],
     [{ file_path: '' }, 'file_path is required'],
   ])('with %j are refused', async (options, message) => {
     await expect(open(device(options))).rejects.toMatchObject({
