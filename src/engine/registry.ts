@@ -1,4 +1,6 @@
+import { createAppRole } from './auth/approle/approle.ts';
 import { createTokenAuth } from './auth/token/token.ts';
+import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
@@ -23,7 +25,9 @@ const secrets: Record<string, BackendFactory> = {
 
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
+  approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
+  userpass: ({ storage, random }) => createUserpass(storage, random),
 };
 
 export const factories: BackendFactories = { secrets, auth, clearCubbyhole };
@@ -37,20 +41,33 @@ function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof 
   };
 }
 
-function tokenPort({ tokens, policies, clock }: BackendContext): Parameters<typeof createTokenAuth>[0] {
+function tokenPort({
+  tokens,
+  policies,
+  identity,
+  backendByAccessor,
+  clock,
+}: BackendContext): Parameters<typeof createTokenAuth>[0] {
   return {
     lookup: (text) => tokens.lookup(text),
     byAccessor: (accessor) => tokens.byAccessor(accessor),
     accessors: () => tokens.accessors(),
     create: (request) => tokens.create(request),
     renew: (entry, ttl) => tokens.renew(entry, ttl),
+    renewLogin: async (entry) => {
+      const backend = backendByAccessor(entry.login?.accessor ?? '');
+      if (backend?.renewLogin === undefined) return { refused: 'the auth method of this token is gone' };
+      return backend.renewLogin(entry);
+    },
     revoke: (hash) => tokens.revoke(hash),
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
     sweep: () => tokens.sweep(),
     now: () => Math.floor(clock.now() / 1000),
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;
-      const acl = await policies.acl(token.policies);
+      const granted = token.entityId === '' ? undefined : await identity.policiesOf(token.entityId);
+      const names = [...token.policies, ...(granted?.identityPolicies ?? [])];
+      const acl = await policies.acl(names, token.entityId);
       return acl.allow({ operation: 'update', path, data: {} }).sudo;
     },
   };

@@ -94,6 +94,7 @@ function describe(response: Response): AuditResponse | undefined {
     case 'wrapped':
       return { wrapInfo: response.info };
     case 'empty':
+    case 'login':
     case 'raw':
       return undefined;
   }

@@ -42,6 +42,8 @@ export function envelope(response: Response, requestId: string): Rendered {
           auth: renderAuth(response.auth),
         },
       };
+    case 'login':
+      throw new TypeError('a login is made a token before it is rendered');
     case 'wrapped':
       return {
         status: 200,
@@ -66,12 +68,15 @@ function members(
   };
 }
 
-function renderAuth({ clientToken, entry, leaseDuration }: AuthResult): JsonObject {
+function renderAuth({ clientToken, entry, leaseDuration, identityPolicies }: AuthResult): JsonObject {
   return {
     client_token: clientToken,
     accessor: entry.accessor,
-    policies: [...entry.policies],
+    policies: [...new Set([...entry.policies, ...(identityPolicies ?? [])])].toSorted(),
     token_policies: [...entry.policies],
+    ...(identityPolicies === undefined || identityPolicies.length === 0
+      ? {}
+      : { identity_policies: [...identityPolicies] }),
     metadata: entry.meta === null ? null : { ...entry.meta },
     lease_duration: leaseDuration,
     renewable: entry.renewable,

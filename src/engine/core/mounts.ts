@@ -17,6 +17,7 @@ export interface BackendContext {
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
+  readonly backendByAccessor: (accessor: string) => Backend | undefined;
   /** The mount of an accessor, while there is one. */
   readonly mountByAccessor: (accessor: string) => MountEntry | undefined;
   /** Whether an auth method of a type is enabled. */
@@ -241,6 +242,8 @@ export class MountTable {
       tokens,
       policies,
       identity,
+      backendByAccessor: (accessor) =>
+        this.router.all().find((mounted) => mounted.entry.accessor === accessor)?.backend,
       hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),

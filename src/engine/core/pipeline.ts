@@ -1,3 +1,4 @@
+import { isInBlocks } from '../../lib/cidr.ts';
 import { type PathTable, unsupportedOperation, unsupportedPath } from '../logical/logical.ts';
 import type { LogicalRequest, Operation } from '../logical/request.ts';
 import { permissionDenied, type Response } from '../logical/response.ts';
@@ -5,6 +6,7 @@ import { rawPaths } from '../sys/raw.ts';
 import { auditRequest, auditResponse } from './audit-trail.ts';
 import type { Context, CoreRequest } from './context.ts';
 import type { Core } from './core.ts';
+import { completeLogin } from './login.ts';
 
 type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
 
@@ -97,6 +99,14 @@ async function authorize(context: Context): Promise<Response | undefined> {
   const { request, vault, token, row, logical } = context;
   if (row?.path.access === 'unauthenticated') return undefined;
   if (token === undefined) return permissionDenied;
+  if (token.boundCidrs !== undefined && !isInBlocks(request.remoteAddress, token.boundCidrs))
+    return permissionDenied;
+  let policies = token.policies;
+  if (token.entityId !== '') {
+    const granted = await vault.identity.policiesOf(token.entityId);
+    if (granted.disabled) return permissionDenied;
+    if (granted.identityPolicies.length > 0) policies = [...policies, ...granted.identityPolicies];
+  }
   let operation: Operation = request.operation;
   if (
     operation === 'update' &&
@@ -108,7 +118,7 @@ async function authorize(context: Context): Promise<Response | undefined> {
     context.logical = { ...logical, operation };
   }
   if (token.policies.includes('root')) return undefined;
-  const acl = await vault.policies.acl(token.policies);
+  const acl = await vault.policies.acl(policies, token.entityId);
   const decision = acl.allow({ operation, path: request.path, data: request.body, wrapTtl: request.wrapTtl });
   if (!decision.allowed || (row?.path.access === 'sudo' && !decision.sudo)) return aclDenied;
   return undefined;
@@ -122,7 +132,9 @@ async function countUse({ vault, token, row }: Context): Promise<Response | unde
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.
 async function handleAndWrap(context: Context): Promise<Response> {
   const { request, vault } = context;
-  const response = await handle(context);
+  const answered = await handleLogin(context);
+  const response =
+    answered.kind === 'login' ? await completeLogin(context, answered.login, answered.warnings) : answered;
   const wrappable =
     response.kind === 'data' ||
     response.kind === 'advised' ||
@@ -131,6 +143,21 @@ async function handleAndWrap(context: Context): Promise<Response> {
   if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
     return response;
   return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
+}
+
+// Who fails too often is refused without being asked, whatever the password.
+async function handleLogin(context: Context): Promise<Response> {
+  const { vault, mounted, row, logical } = context;
+  const name =
+    row === undefined || logical === undefined ? undefined : row.path.loginName?.(logical, row.values);
+  if (name === undefined || mounted === undefined) return handle(context);
+  const { accessor } = mounted.entry;
+  if (vault.lockout.isLocked(accessor, name)) return permissionDenied;
+  const response = await handle(context);
+  if (response.kind === 'login') vault.lockout.succeeded(accessor, name);
+  else if (response.kind === 'refusal' && response.errors[0]?.startsWith('invalid') === true)
+    vault.lockout.failed(accessor, name);
+  return response;
 }
 
 function handle({ request, mounted, row, logical }: Context): Promise<Response> | Response {

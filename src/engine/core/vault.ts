@@ -7,6 +7,7 @@ import { IdentityStore } from '../identity/store.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
+import { Lockout } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { recordVersion } from './versions.ts';
@@ -23,6 +24,7 @@ export interface Vault {
   readonly audit: Audit;
   readonly auditTable: AuditTable;
   readonly wrapping: Wrapping;
+  readonly lockout: Lockout;
   /** Begins to remove what has expired. */
   startBackgroundWork(): void;
   /** Ends background work, closes devices and forgets the keys. */
@@ -85,6 +87,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     mounts,
     audit,
     auditTable,
+    lockout: new Lockout(clock),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);

@@ -64,7 +64,8 @@ function readAgain(server: Server | HttpsServer, socket: Connection, rest: Buffe
   if (!isParser(parser) || socket.destroyed) return;
   parser.unconsume();
   parser.remove();
-  parser.close();
+  // This runs inside the parser's own read: freed before that has unwound, it is written to after its death.
+  setImmediate(() => parser.close());
   socket.parser = null;
   for (const event of ['data', 'end', 'error', 'close', 'drain', 'timeout', 'pause', 'resume'])
     socket.removeAllListeners(event);

@@ -1,5 +1,6 @@
 import { FieldRefusal, type Fields, type FieldValues, readFields } from './fields.ts';
-import type { LogicalRequest, Operation } from './request.ts';
+import type { Renewal } from './login.ts';
+import type { LogicalRequest, Operation, TokenEntry } from './request.ts';
 import { badRequest, type Response } from './response.ts';
 
 /**
@@ -13,6 +14,8 @@ import { badRequest, type Response } from './response.ts';
 export interface Backend {
   readonly type: string;
   readonly paths: PathTable;
+  /** Auth methods: judges a renewal of a token that a login here gave. */
+  renewLogin?(entry: TokenEntry): Promise<Renewal>;
 }
 
 /** One row. Patterns are segments: a literal, `:name` for one segment, `*name` at the end for the rest (also empty). */
@@ -23,6 +26,8 @@ export interface PathRow<F extends Fields> {
   readonly fields: F;
   /** Who may call: everyone (no token needed), or only with sudo; a token with the capability otherwise. */
   readonly access?: 'unauthenticated' | 'sudo';
+  /** On a login: the name by which failures are counted. */
+  readonly loginName?: (fields: FieldValues<F>) => string | undefined;
   /** When given, a write to what does not exist yet needs `create`, otherwise `update`. */
   readonly exists?: (request: LogicalRequest, fields: FieldValues<F>) => Promise<boolean>;
   readonly operations: Partial<Record<Exclude<Operation, 'create'>, PathOperation<F>>>;
@@ -42,6 +47,8 @@ export interface Path {
   readonly access: 'token' | 'unauthenticated' | 'sudo';
   readonly operations: Readonly<Partial<Record<Operation, string>>>;
   readonly checksExistence: boolean;
+  /** Undefined where nobody logs in. */
+  readonly loginName: ((request: LogicalRequest, values: PathValues) => string | undefined) | undefined;
   exists(request: LogicalRequest, values: PathValues): Promise<boolean>;
   handle(request: LogicalRequest, values: PathValues): Promise<Response> | Response;
 }
@@ -61,6 +68,13 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
     access: row.access ?? 'token',
     operations: summaries,
     checksExistence: row.exists !== undefined,
+    loginName:
+      row.loginName === undefined
+        ? undefined
+        : (request, values) => {
+            const fields = readFields(row.fields, request.body, request.query, values);
+            return fields instanceof FieldRefusal ? undefined : row.loginName?.(fields);
+          },
     exists: async (request, values) => {
       if (row.exists === undefined) return true;
       const fields = readFields(row.fields, request.body, request.query, values);

@@ -26,6 +26,20 @@ export interface TokenEntry {
   readonly orphan: boolean;
   readonly entityId: string;
   readonly type: 'service';
+  /** Blocks of addresses it may be used from; missing for all. */
+  readonly boundCidrs?: readonly string[];
+  /** How a login gave it; missing for tokens made of tokens. */
+  readonly login?: TokenLogin;
+}
+
+/** What a renewal of a token that a login gave has to respect. */
+export interface TokenLogin {
+  /** Of the mount that gave it. */
+  readonly accessor: string;
+  /** Seconds; 0 is the mount's. */
+  readonly ttl: number;
+  readonly maxTtl: number;
+  readonly renewal: JsonObject;
 }
 
 /** What a token is made of; times in seconds. */
@@ -43,6 +57,8 @@ export interface NewToken {
   readonly renewable: boolean;
   readonly orphan: boolean;
   readonly entityId: string;
+  readonly boundCidrs?: readonly string[];
+  readonly login?: TokenLogin;
   /** A text chosen by a root user instead of a random one. */
   readonly id?: string;
 }

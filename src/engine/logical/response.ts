@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../lib/json.ts';
+import type { Login } from './login.ts';
 import type { TokenEntry } from './request.ts';
 
 /** What a login or a token creation yields. */
@@ -8,6 +9,8 @@ export interface AuthResult {
   readonly entry: TokenEntry;
   /** Seconds left; 0 is for ever. */
   readonly leaseDuration: number;
+  /** Policies that the entity has besides the token's own. */
+  readonly identityPolicies?: readonly string[];
 }
 
 /** A single-use token in place of an answer. */
@@ -34,6 +37,8 @@ export type Response =
   /** KV v1: a lease duration as advice to clients, without a lease. */
   | { readonly kind: 'advised'; readonly data: JsonObject; readonly leaseDuration: number }
   | { readonly kind: 'auth'; readonly auth: AuthResult; readonly warnings?: readonly string[] }
+  /** A proven identity; the token is made of it by core. */
+  | { readonly kind: 'login'; readonly login: Login; readonly warnings?: readonly string[] }
   | { readonly kind: 'wrapped'; readonly info: WrapInfo }
   | { readonly kind: 'empty' }
   | {

@@ -1,7 +1,8 @@
-import { formatDuration, parseDuration } from '../../../lib/duration.ts';
+import { parseDuration } from '../../../lib/duration.ts';
 import type { FieldValues } from '../../logical/fields.ts';
+import { grant } from '../../logical/grant-ttl.ts';
 import { type Path, path } from '../../logical/logical.ts';
-import type { LeaseTtl, LogicalRequest, TokenEntry } from '../../logical/request.ts';
+import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
 import type { TokenPort } from './port.ts';
 import { forbidden, namesPolicies, rolePolicies, type RoleStore, type TokenRole } from './role.ts';
@@ -122,7 +123,7 @@ async function create(
     period,
     renewable: values.renewable && role?.renewable !== false && ttl !== 0,
     orphan,
-    entityId: '',
+    entityId: parent.entityId,
     ...(values.id === '' ? {} : { id: values.id }),
   });
   if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
@@ -192,30 +193,6 @@ function choosePolicies(
   if (withoutDefault) result.delete('default');
   else result.add('default');
   return [...result].toSorted();
-}
-
-interface Wanted {
-  readonly wanted: number;
-  readonly period: number;
-  readonly explicitMaxTtl: number;
-}
-
-/** The TTL that is granted, in seconds; a warning tells when it is less than asked for. */
-export function grant(
-  { wanted, period, explicitMaxTtl }: Wanted,
-  limits: LeaseTtl,
-  warnings: string[],
-): number {
-  if (period > 0) return explicitMaxTtl > 0 ? Math.min(period, explicitMaxTtl) : period;
-  const max = explicitMaxTtl > 0 ? Math.min(explicitMaxTtl, limits.max) : limits.max;
-  const ttl = wanted > 0 ? wanted : limits.default;
-  if (ttl <= max) return ttl;
-  if (wanted > 0) {
-    warnings.push(
-      `TTL of "${formatDuration(wanted)}" exceeded the effective max_ttl of "${formatDuration(max)}"; TTL value is capped accordingly`,
-    );
-  }
-  return max;
 }
 
 function seconds(value: string): number | undefined {

@@ -81,6 +81,7 @@ export function lookupPaths(tokens: TokenPort): Path[] {
 function describe(entry: TokenEntry, id: string, now: number): JsonObject {
   return {
     accessor: entry.accessor,
+    ...(entry.boundCidrs === undefined ? {} : { bound_cidrs: [...entry.boundCidrs] }),
     creation_time: entry.creationTime,
     creation_ttl: entry.creationTtl,
     display_name: entry.displayName,

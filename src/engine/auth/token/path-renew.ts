@@ -19,6 +19,8 @@ export function renewPaths(tokens: TokenPort): Path[] {
   ): Promise<Response> => {
     if (entry === undefined) return badRequest('token not found');
     if (!entry.renewable || entry.expireTime === 0) return badRequest('lease is not renewable');
+    const login = entry.login === undefined ? undefined : await tokens.renewLogin(entry);
+    if (login !== undefined) return badRequest(login.refused);
     const now = tokens.now();
     const warnings: string[] = [];
     const ttl = renewedTtl(entry, wanted, request, now);
@@ -88,5 +90,9 @@ function renewedTtl(entry: TokenEntry, wanted: number, request: LogicalRequest, 
   if (entry.period > 0) return Math.min(entry.period, untilExplicit);
   const granted = entry.expireTime - (entry.lastRenewal || entry.creationTime);
   const base = wanted > 0 ? wanted : granted || request.leaseTtl.default;
-  return Math.min(base, entry.creationTime + request.leaseTtl.max - now, untilExplicit);
+  return Math.min(
+    base,
+    entry.creationTime + (entry.login?.maxTtl || request.leaseTtl.max) - now,
+    untilExplicit,
+  );
 }

@@ -1,3 +1,4 @@
+import type { Renewal } from '../../logical/login.ts';
 import type { NewToken, TokenEntry } from '../../logical/request.ts';
 
 /** What this method needs of the token store and of the caller's policies. */
@@ -7,6 +8,8 @@ export interface TokenPort {
   accessors(): Promise<string[]>;
   create(request: NewToken): Promise<{ readonly text: string; readonly entry: TokenEntry } | undefined>;
   renew(entry: TokenEntry, ttl: number): Promise<TokenEntry>;
+  /** Asks the method that gave a token whether it may be renewed. */
+  renewLogin(entry: TokenEntry): Promise<Renewal>;
   revoke(hash: string): Promise<void>;
   revokeOrphan(hash: string): Promise<void>;
   sweep(): Promise<number>;

@@ -1,0 +1,217 @@
+import type { KeyedMutex } from '../../../lib/keyed-mutex.ts';
+import type { JsonObject } from '../../../lib/json.ts';
+import type { Random } from '../../../lib/random.ts';
+import { type Path, path } from '../../logical/logical.ts';
+import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
+import {
+  type GivenTokenFields,
+  noTokenParameters,
+  readTokenFields,
+  renderTokenFields,
+  tokenFields,
+} from '../token-fields.ts';
+import type { AppRole, AppRoleStore } from './store.ts';
+
+const role_name = { type: 'string', description: 'Name of the role.', required: true } as const;
+const fields = {
+  role_name,
+  role_id: { type: 'string', description: 'Identifier of the role; random when left out.' },
+  bind_secret_id: { type: 'bool', description: 'Impose secret_id to be presented when logging in.' },
+  secret_id_bound_cidrs: { type: 'commaList', description: 'Blocks of addresses that may log in.' },
+  bound_cidr_list: { type: 'commaList', description: 'Use secret_id_bound_cidrs instead.', deprecated: true },
+  secret_id_num_uses: { type: 'int', description: 'How often a secret ID may be used; 0 is without limit.' },
+  secret_id_ttl: { type: 'duration', description: 'How long a secret ID is good; 0 is for ever.' },
+  local_secret_ids: {
+    type: 'bool',
+    description: 'Secret IDs are local to the cluster; set at creation only.',
+  },
+  policies: { type: 'commaList', description: 'Use token_policies instead.', deprecated: true },
+  period: { type: 'duration', description: 'Use token_period instead.', deprecated: true },
+  ...tokenFields,
+} as const;
+
+interface Given extends GivenTokenFields {
+  readonly role_id?: string | undefined;
+  readonly bind_secret_id?: boolean | undefined;
+  readonly secret_id_bound_cidrs?: readonly string[] | undefined;
+  readonly bound_cidr_list?: readonly string[] | undefined;
+  readonly secret_id_num_uses?: number | undefined;
+  readonly secret_id_ttl?: number | undefined;
+  readonly local_secret_ids?: boolean | undefined;
+}
+
+// Each is a path of its own below the role: its field, and what a delete sets it to.
+const PARTS = {
+  policies: ['token_policies', []],
+  'bind-secret-id': ['bind_secret_id', true],
+  'secret-id-num-uses': ['secret_id_num_uses', 0],
+  'secret-id-ttl': ['secret_id_ttl', 0],
+  'secret-id-bound-cidrs': ['secret_id_bound_cidrs', []],
+  'bound-cidr-list': ['secret_id_bound_cidrs', []],
+  'token-bound-cidrs': ['token_bound_cidrs', []],
+  'token-num-uses': ['token_num_uses', 0],
+  'token-ttl': ['token_ttl', 0],
+  'token-max-ttl': ['token_max_ttl', 0],
+  period: ['token_period', 0],
+} as const;
+
+/** role/: roles, their IDs, and each of their settings by itself. */
+export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex): Path[] {
+  const write = (name: string, given: Given, mustExist: boolean): Promise<Response> =>
+    locks.run(name.toLowerCase(), async () => {
+      const before = await store.role(name);
+      if (before === undefined && mustExist) return notFound;
+      const role = edit(name.toLowerCase(), before, given, random);
+      if (typeof role === 'string') return badRequest(role);
+      const owner = await store.byRoleId(role.roleId);
+      if (owner !== undefined && owner.name !== role.name)
+        return badRequest('role_id is already in use by another role');
+      await store.putRole(role, before);
+      return empty;
+    });
+
+  return [
+    path({
+      pattern: 'role',
+      synopsis: 'Lists all the roles registered with the backend.',
+      fields: {},
+      operations: { list: { summary: 'List the roles.', handler: async () => keys(await store.names()) } },
+    }),
+    path({
+      pattern: 'role/:role_name',
+      synopsis: 'Register an role with the backend.',
+      fields,
+      exists: async (_request, values) => (await store.role(values.role_name)) !== undefined,
+      operations: {
+        read: {
+          summary: 'Read a role.',
+          handler: async (_request, values) => {
+            const role = await store.role(values.role_name);
+            return role === undefined ? notFound : data(render(role));
+          },
+        },
+        update: {
+          summary: 'Create or change a role.',
+          handler: (_request, values) => write(values.role_name, values, false),
+        },
+        delete: {
+          summary: 'Delete a role with its secret IDs.',
+          handler: (_request, values) =>
+            locks.run(values.role_name.toLowerCase(), async () => {
+              const role = await store.role(values.role_name);
+              if (role !== undefined) await store.deleteRole(role);
+              return empty;
+            }),
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/role-id',
+      synopsis: "Returns the 'role_id' of the role.",
+      fields: { role_name, role_id: fields.role_id },
+      operations: {
+        read: {
+          summary: 'Read the role ID.',
+          handler: async (_request, values) => {
+            const role = await store.role(values.role_name);
+            return role === undefined ? notFound : data({ role_id: role.roleId });
+          },
+        },
+        update: {
+          summary: 'Set the role ID.',
+          handler: (_request, values) =>
+            values.role_id === undefined || values.role_id === ''
+              ? badRequest('missing role_id')
+              : write(values.role_name, { role_id: values.role_id }, true),
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/local-secret-ids',
+      synopsis: 'Whether the secret IDs are local to the cluster.',
+      fields: { role_name },
+      operations: {
+        read: {
+          summary: 'Read the setting.',
+          handler: async (_request, values) => {
+            const role = await store.role(values.role_name);
+            return role === undefined ? notFound : data({ local_secret_ids: role.localSecretIds });
+          },
+        },
+      },
+    }),
+    ...Object.entries(PARTS).map(([segment, [name, reset]]) =>
+      path({
+        pattern: `role/:role_name/${segment}`,
+        synopsis: `The setting ${name} of the role.`,
+        fields,
+        operations: {
+          read: {
+            summary: 'Read the setting.',
+            handler: async (_request, values) => {
+              const role = await store.role(values.role_name);
+              if (role === undefined) return notFound;
+              return data({ [name]: render(role)[name] ?? null });
+            },
+          },
+          update: {
+            summary: 'Change the setting.',
+            handler: (_request, values) => {
+              const older = {
+                token_policies: values.policies,
+                token_period: values.period,
+                secret_id_bound_cidrs: values.bound_cidr_list,
+              };
+              const value = values[name] ?? (name in older ? older[name as keyof typeof older] : undefined);
+              return value === undefined
+                ? badRequest(`missing ${name}`)
+                : write(values.role_name, { [name]: value }, true);
+            },
+          },
+          delete: {
+            summary: 'Set the default again.',
+            handler: (_request, values) => write(values.role_name, { [name]: reset }, true),
+          },
+        },
+      }),
+    ),
+  ];
+}
+
+function edit(name: string, before: AppRole | undefined, given: Given, random: Random): AppRole | string {
+  const token = readTokenFields(before?.token ?? noTokenParameters, given);
+  if (typeof token === 'string') return token;
+  const role: AppRole = {
+    name,
+    roleId: given.role_id || (before?.roleId ?? random.uuid()),
+    bindSecretId: given.bind_secret_id ?? before?.bindSecretId ?? true,
+    secretIdBoundCidrs:
+      given.secret_id_bound_cidrs ?? given.bound_cidr_list ?? before?.secretIdBoundCidrs ?? [],
+    secretIdNumUses: given.secret_id_num_uses ?? before?.secretIdNumUses ?? 0,
+    secretIdTtl: given.secret_id_ttl ?? before?.secretIdTtl ?? 0,
+    localSecretIds: before?.localSecretIds ?? given.local_secret_ids ?? false,
+    token,
+  };
+  if (
+    before !== undefined &&
+    given.local_secret_ids !== undefined &&
+    given.local_secret_ids !== before.localSecretIds
+  )
+    return 'local_secret_ids can only be modified during role creation';
+  if (role.secretIdNumUses < 0) return 'secret_id_num_uses cannot be negative';
+  if (role.secretIdTtl < 0) return 'secret_id_ttl cannot be negative';
+  if (!role.bindSecretId && role.secretIdBoundCidrs.length === 0 && token.boundCidrs.length === 0)
+    return 'at least one constraint should be enabled on the role';
+  return role;
+}
+
+function render(role: AppRole): JsonObject {
+  return {
+    ...renderTokenFields(role.token),
+    bind_secret_id: role.bindSecretId,
+    local_secret_ids: role.localSecretIds,
+    secret_id_bound_cidrs: role.secretIdBoundCidrs.length === 0 ? null : [...role.secretIdBoundCidrs],
+    secret_id_num_uses: role.secretIdNumUses,
+    secret_id_ttl: role.secretIdTtl,
+  };
+}

@@ -1,0 +1,246 @@
+import type { Clock } from '../../../lib/clock.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../../lib/json.ts';
+import type { Random } from '../../../lib/random.ts';
+import { type Path, path } from '../../logical/logical.ts';
+import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
+import { type AppRole, type AppRoleStore, digest, type SecretId } from './store.ts';
+
+const role_name = { type: 'string', description: 'Name of the role.', required: true } as const;
+const secret_id = { type: 'string', description: 'SecretID attached to the role.', default: '' } as const;
+const secret_id_accessor = { type: 'string', description: 'Accessor of the SecretID.', default: '' } as const;
+const making = {
+  role_name,
+  metadata: {
+    type: 'string',
+    description: 'Metadata to be tied to the SecretID: JSON text of a map.',
+    default: '',
+  },
+  cidr_list: { type: 'commaList', description: 'Blocks of addresses that may log in with it.' },
+  token_bound_cidrs: {
+    type: 'commaList',
+    description: 'Blocks of addresses that its tokens may be used from.',
+  },
+  num_uses: { type: 'int', description: 'How often it may be used; the default is the role’s.' },
+  ttl: { type: 'duration', description: 'How long it is good; the default is the role’s.' },
+} as const;
+
+interface Given {
+  readonly role_name: string;
+  readonly metadata: string;
+  readonly cidr_list: readonly string[] | undefined;
+  readonly token_bound_cidrs: readonly string[] | undefined;
+  readonly num_uses: number | undefined;
+  readonly ttl: number | undefined;
+}
+
+/** Secret IDs: made, chosen, looked up and destroyed, by themselves or by their accessors. */
+export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random): Path[] {
+  const make = async (given: Given, text: string): Promise<Response> => {
+    const role = await store.role(given.role_name);
+    if (role === undefined) return badRequest(`role ${JSON.stringify(given.role_name)} does not exist`);
+    if (!role.bindSecretId) return badRequest('bind_secret_id is not set on the role');
+    const metadata = readMetadata(given.metadata);
+    if (metadata === undefined) return badRequest('metadata must be the JSON text of a map of strings');
+    const numUses = given.num_uses ?? role.secretIdNumUses;
+    const ttl = given.ttl ?? role.secretIdTtl;
+    if (numUses < 0) return badRequest('num_uses cannot be negative');
+    if (role.secretIdNumUses > 0 && (numUses === 0 || numUses > role.secretIdNumUses))
+      return badRequest("num_uses cannot be higher than the role's secret_id_num_uses");
+    if (ttl < 0) return badRequest('ttl cannot be negative');
+    if (role.secretIdTtl > 0 && (ttl === 0 || ttl > role.secretIdTtl))
+      return badRequest("ttl cannot be longer than the role's secret_id_ttl");
+    if ((await store.secretId(role, text)) !== undefined) return badRequest('SecretID is already registered');
+    const now = Math.floor(clock.now() / 1000);
+    const secret: SecretId = {
+      hash: digest(text),
+      accessor: random.uuid(),
+      numUses,
+      ttl,
+      created: now,
+      updated: now,
+      expires: ttl === 0 ? 0 : now + ttl,
+      metadata,
+      cidrs: given.cidr_list ?? [],
+      tokenCidrs: given.token_bound_cidrs ?? [],
+    };
+    await store.putSecretId(role, secret);
+    return data({
+      secret_id: text,
+      secret_id_accessor: secret.accessor,
+      secret_id_num_uses: numUses,
+      secret_id_ttl: ttl,
+    });
+  };
+  const find = async (
+    name: string,
+    by: { readonly text: string } | { readonly accessor: string },
+  ): Promise<{ readonly role: AppRole; readonly secret: SecretId | undefined } | undefined> => {
+    const role = await store.role(name);
+    if (role === undefined) return undefined;
+    const secret =
+      'text' in by ? await store.secretId(role, by.text) : await store.secretIdByAccessor(role, by.accessor);
+    const expired = secret !== undefined && secret.expires !== 0 && secret.expires <= clock.now() / 1000;
+    return { role, secret: expired ? undefined : secret };
+  };
+  const noRole = (name: string): Response => badRequest(`role ${JSON.stringify(name)} does not exist`);
+  const badAccessor: Response = {
+    kind: 'refusal',
+    status: 404,
+    errors: ['failed to find accessor entry for secret_id_accessor'],
+  };
+
+  const lookup = async (name: string, text: string): Promise<Response> => {
+    if (text === '') return badRequest('missing secret_id');
+    const found = await find(name, { text });
+    if (found === undefined) return noRole(name);
+    return found.secret === undefined ? empty : data(render(found.secret));
+  };
+  const destroy = async (name: string, text: string): Promise<Response> => {
+    if (text === '') return badRequest('missing secret_id');
+    const found = await find(name, { text });
+    if (found === undefined) return noRole(name);
+    if (found.secret !== undefined) await store.deleteSecretId(found.role, found.secret);
+    return empty;
+  };
+  const destroyByAccessor = async (name: string, accessor: string): Promise<Response> => {
+    if (accessor === '') return badRequest('missing secret_id_accessor');
+    const found = await find(name, { accessor });
+    if (found === undefined) return noRole(name);
+    if (found.secret === undefined) return badAccessor;
+    await store.deleteSecretId(found.role, found.secret);
+    return empty;
+  };
+
+  return [
+    path({
+      pattern: 'role/:role_name/secret-id',
+      synopsis: 'Generate a SecretID against this role.',
+      fields: making,
+      operations: {
+        update: { summary: 'Make a secret ID.', handler: (_request, values) => make(values, random.uuid()) },
+        list: {
+          summary: 'List the accessors of the secret IDs.',
+          handler: async (_request, values) => {
+            const role = await store.role(values.role_name);
+            return role === undefined ? notFound : keys(await store.accessors(role));
+          },
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/custom-secret-id',
+      synopsis: 'Assign a SecretID of choice against the role.',
+      fields: { ...making, secret_id },
+      operations: {
+        update: {
+          summary: 'Set a chosen secret ID.',
+          handler: (_request, values) =>
+            values.secret_id === '' ? badRequest('missing secret_id') : make(values, values.secret_id),
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/secret-id/lookup',
+      synopsis: 'Read the properties of an issued secret_id.',
+      fields: { role_name, secret_id },
+      operations: {
+        update: {
+          summary: 'Look up a secret ID.',
+          handler: (_request, values) => lookup(values.role_name, values.secret_id),
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/secret-id/destroy',
+      synopsis: 'Invalidate an issued secret_id.',
+      fields: { role_name, secret_id },
+      operations: {
+        update: {
+          summary: 'Destroy a secret ID.',
+          handler: (_request, values) => destroy(values.role_name, values.secret_id),
+        },
+        delete: {
+          summary: 'Destroy a secret ID.',
+          handler: (_request, values) => destroy(values.role_name, values.secret_id),
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/secret-id-accessor/lookup',
+      synopsis: 'Read an issued secret_id, using its accessor.',
+      fields: { role_name, secret_id_accessor },
+      operations: {
+        update: {
+          summary: 'Look up a secret ID by its accessor.',
+          handler: async (_request, values) => {
+            if (values.secret_id_accessor === '') return badRequest('missing secret_id_accessor');
+            const found = await find(values.role_name, { accessor: values.secret_id_accessor });
+            if (found === undefined) return noRole(values.role_name);
+            return found.secret === undefined ? badAccessor : data(render(found.secret));
+          },
+        },
+      },
+    }),
+    path({
+      pattern: 'role/:role_name/secret-id-accessor/destroy',
+      synopsis: 'Delete an issued secret_id, using its accessor.',
+      fields: { role_name, secret_id_accessor },
+      operations: {
+        update: {
+          summary: 'Destroy by accessor.',
+          handler: (_request, values) => destroyByAccessor(values.role_name, values.secret_id_accessor),
+        },
+        delete: {
+          summary: 'Destroy by accessor.',
+          handler: (_request, values) => destroyByAccessor(values.role_name, values.secret_id_accessor),
+        },
+      },
+    }),
+    path({
+      pattern: 'tidy/secret-id',
+      synopsis: 'Trigger the clean-up of expired SecretID entries.',
+      fields: {},
+      operations: {
+        update: {
+          summary: 'Remove expired secret IDs.',
+          handler: async () => {
+            await store.tidy(Math.floor(clock.now() / 1000));
+            return empty;
+          },
+        },
+      },
+    }),
+  ];
+}
+
+function render(secret: SecretId): JsonObject {
+  const time = (seconds: number): string =>
+    seconds === 0 ? '0001-01-01T00:00:00Z' : new Date(seconds * 1000).toISOString();
+  return {
+    cidr_list: [...secret.cidrs],
+    creation_time: time(secret.created),
+    expiration_time: time(secret.expires),
+    last_updated_time: time(secret.updated),
+    metadata: { ...secret.metadata },
+    secret_id_accessor: secret.accessor,
+    secret_id_num_uses: secret.numUses,
+    secret_id_ttl: secret.ttl,
+    token_bound_cidrs: [...secret.tokenCidrs],
+  };
+}
+
+function readMetadata(text: string): Record<string, string> | undefined {
+  if (text.trim() === '') return {};
+  try {
+    const value = parseJson(text);
+    if (!isJsonObject(value)) return undefined;
+    const entries: [string, string][] = [];
+    for (const [key, each] of Object.entries(value)) {
+      if (typeof each !== 'string') return undefined;
+      entries.push([key, each]);
+    }
+    return Object.fromEntries(entries);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,157 @@
+import { isIP } from 'node:net';
+import type { JsonObject } from '../../lib/json.ts';
+import type { Login } from '../logical/login.ts';
+
+/** The token parameters that all auth methods share; `token_strictly_bind_ip` is the peer's. */
+export const tokenFields = {
+  token_bound_cidrs: {
+    type: 'commaList',
+    description: 'Blocks of IP addresses from which the token may be used.',
+  },
+  token_explicit_max_ttl: { type: 'duration', description: 'A limit that no renewal goes beyond.' },
+  token_max_ttl: { type: 'duration', description: 'The maximum lifetime of the token.' },
+  token_no_default_policy: { type: 'bool', description: 'Leave out the default policy.' },
+  token_num_uses: { type: 'int', description: 'How often the token may be used; 0 is without limit.' },
+  token_period: { type: 'duration', description: 'Makes the token periodic.' },
+  token_policies: { type: 'commaList', description: 'Policies of the token.' },
+  token_strictly_bind_ip: { type: 'bool', description: 'Bind the token to the address of the login.' },
+  token_ttl: { type: 'duration', description: 'The first lifetime of the token.' },
+  token_type: { type: 'string', description: 'service, batch, default, default-service or default-batch.' },
+} as const;
+
+/** How the tokens of a role are made; times in seconds. */
+export interface TokenParameters {
+  readonly boundCidrs: readonly string[];
+  readonly explicitMaxTtl: number;
+  readonly maxTtl: number;
+  readonly noDefaultPolicy: boolean;
+  readonly numUses: number;
+  readonly period: number;
+  readonly policies: readonly string[];
+  readonly strictlyBindIp: boolean;
+  readonly ttl: number;
+  readonly type: string;
+}
+
+export const noTokenParameters: TokenParameters = {
+  boundCidrs: [],
+  explicitMaxTtl: 0,
+  maxTtl: 0,
+  noDefaultPolicy: false,
+  numUses: 0,
+  period: 0,
+  policies: [],
+  strictlyBindIp: false,
+  ttl: 0,
+  type: 'default',
+};
+
+/** The fields as they were given; the names without `token_` are the older ones. */
+export interface GivenTokenFields {
+  readonly token_bound_cidrs?: readonly string[] | undefined;
+  readonly token_explicit_max_ttl?: number | undefined;
+  readonly token_max_ttl?: number | undefined;
+  readonly token_no_default_policy?: boolean | undefined;
+  readonly token_num_uses?: number | undefined;
+  readonly token_period?: number | undefined;
+  readonly token_policies?: readonly string[] | undefined;
+  readonly token_strictly_bind_ip?: boolean | undefined;
+  readonly token_ttl?: number | undefined;
+  readonly token_type?: string | undefined;
+  readonly bound_cidrs?: readonly string[] | undefined;
+  readonly policies?: readonly string[] | undefined;
+  readonly ttl?: number | undefined;
+  readonly max_ttl?: number | undefined;
+  readonly period?: number | undefined;
+}
+
+/** @returns the parameters with what was given in place, or why it is refused */
+export function readTokenFields(before: TokenParameters, given: GivenTokenFields): TokenParameters | string {
+  const next: TokenParameters = {
+    boundCidrs: given.token_bound_cidrs ?? given.bound_cidrs ?? before.boundCidrs,
+    explicitMaxTtl: given.token_explicit_max_ttl ?? before.explicitMaxTtl,
+    maxTtl: given.token_max_ttl ?? given.max_ttl ?? before.maxTtl,
+    noDefaultPolicy: given.token_no_default_policy ?? before.noDefaultPolicy,
+    numUses: given.token_num_uses ?? before.numUses,
+    period: given.token_period ?? given.period ?? before.period,
+    policies: normalPolicies(given.token_policies ?? given.policies ?? before.policies),
+    strictlyBindIp: given.token_strictly_bind_ip ?? before.strictlyBindIp,
+    ttl: given.token_ttl ?? given.ttl ?? before.ttl,
+    type: given.token_type === undefined || given.token_type === '' ? before.type : given.token_type,
+  };
+  for (const name of ['ttl', 'maxTtl', 'period', 'explicitMaxTtl'] as const)
+    if (next[name] < 0) return `'token_${snake(name)}' cannot be negative`;
+  if (next.ttl > 0 && next.maxTtl > 0 && next.ttl > next.maxTtl)
+    return "'token_ttl' cannot be greater than 'token_max_ttl'";
+  if (next.numUses < 0) return "'token_num_uses' cannot be negative";
+  if (!['default', 'service', 'batch', 'default-service', 'default-batch'].includes(next.type))
+    return `invalid 'token_type' value ${JSON.stringify(next.type)}`;
+  if (next.type === 'batch' || next.type === 'default-batch')
+    return 'batch tokens are not supported by this version';
+  const wrong = next.boundCidrs.find((cidr) => !isCidr(cidr));
+  return wrong === undefined
+    ? next
+    : `token_bound_cidrs: ${JSON.stringify(wrong)} is no address or block of addresses`;
+}
+
+/** The fields as reads show them. */
+export function renderTokenFields(parameters: TokenParameters): JsonObject {
+  return {
+    token_bound_cidrs: [...parameters.boundCidrs],
+    token_explicit_max_ttl: parameters.explicitMaxTtl,
+    token_max_ttl: parameters.maxTtl,
+    token_no_default_policy: parameters.noDefaultPolicy,
+    token_num_uses: parameters.numUses,
+    token_period: parameters.period,
+    token_policies: [...parameters.policies],
+    token_strictly_bind_ip: parameters.strictlyBindIp,
+    token_ttl: parameters.ttl,
+    token_type: parameters.type,
+  };
+}
+
+/** What the parameters make of a login. @param remoteAddress where it comes from */
+export function loginWith(
+  parameters: TokenParameters,
+  remoteAddress: string,
+): Pick<
+  Login,
+  | 'policies'
+  | 'noDefaultPolicy'
+  | 'ttl'
+  | 'maxTtl'
+  | 'explicitMaxTtl'
+  | 'period'
+  | 'numUses'
+  | 'tokenType'
+  | 'boundCidrs'
+> {
+  return {
+    policies: parameters.policies,
+    noDefaultPolicy: parameters.noDefaultPolicy,
+    ttl: parameters.ttl,
+    maxTtl: parameters.maxTtl,
+    explicitMaxTtl: parameters.explicitMaxTtl,
+    period: parameters.period,
+    numUses: parameters.numUses,
+    tokenType: parameters.type,
+    boundCidrs: parameters.strictlyBindIp ? [remoteAddress] : parameters.boundCidrs,
+  };
+}
+
+function normalPolicies(names: readonly string[]): string[] {
+  return [
+    ...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '')),
+  ].toSorted();
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits, more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function snake(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

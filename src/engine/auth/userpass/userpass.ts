@@ -1,0 +1,162 @@
+import { isInBlocks } from '../../../lib/cidr.ts';
+import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
+import type { Random } from '../../../lib/random.ts';
+import { type Backend, path, PathTable } from '../../logical/logical.ts';
+import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
+import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
+import {
+  type GivenTokenFields,
+  loginWith,
+  noTokenParameters,
+  readTokenFields,
+  renderTokenFields,
+  tokenFields,
+  type TokenParameters,
+} from '../token-fields.ts';
+import { hashPassword, isPassword, type PasswordHash } from './password.ts';
+
+interface User {
+  readonly password: PasswordHash;
+  readonly token: TokenParameters;
+}
+
+const username = { type: 'string', description: 'Username for this user.', required: true } as const;
+const password = { type: 'string', description: 'Password for this user.', default: '' } as const;
+const policies = { type: 'commaList', description: 'Use token_policies instead.', deprecated: true } as const;
+const older = {
+  policies,
+  bound_cidrs: { type: 'commaList', description: 'Use token_bound_cidrs instead.', deprecated: true },
+  ttl: { type: 'duration', description: 'Use token_ttl instead.', deprecated: true },
+  max_ttl: { type: 'duration', description: 'Use token_max_ttl instead.', deprecated: true },
+} as const;
+
+/** Users with passwords, kept as scrypt hashes. */
+export function createUserpass(storage: Storage, random: Random): Backend {
+  const locks = new KeyedMutex();
+  const find = (name: string): Promise<User | undefined> =>
+    getJson<User>(storage, `user/${name.toLowerCase()}`);
+  const save = (name: string, user: User): Promise<void> =>
+    storage.write([jsonPut(`user/${name.toLowerCase()}`, user)]);
+
+  const write = (name: string, given: GivenTokenFields, text: string): Promise<Response> =>
+    locks.run(name.toLowerCase(), async () => {
+      const before = await find(name);
+      if (before === undefined && text === '') return badRequest('missing password');
+      const token = readTokenFields(before?.token ?? noTokenParameters, given);
+      if (typeof token === 'string') return badRequest(token);
+      const hash = text === '' ? before?.password : await hashPassword(text, random);
+      if (hash === undefined) return badRequest('missing password');
+      await save(name, { password: hash, token });
+      return empty;
+    });
+
+  return {
+    type: 'userpass',
+    renewLogin: async (entry) => {
+      const user = await find(entry.meta?.['username'] ?? '');
+      if (user === undefined) return { refused: 'the user no longer exists' };
+      const now = new Set(user.token.policies);
+      if (!user.token.noDefaultPolicy) now.add('default');
+      return now.size === entry.policies.length && entry.policies.every((name) => now.has(name))
+        ? undefined
+        : { refused: 'policies have changed, not renewing' };
+    },
+    paths: new PathTable([
+      path({
+        pattern: 'users',
+        synopsis: 'Manage users allowed to authenticate.',
+        fields: {},
+        operations: {
+          list: { summary: 'List the users.', handler: async () => keys(await storage.list('user/')) },
+        },
+      }),
+      path({
+        pattern: 'users/:username',
+        synopsis: 'Manage users allowed to authenticate.',
+        fields: { username, password, ...tokenFields, ...older },
+        exists: async (_request, values) => (await find(values.username)) !== undefined,
+        operations: {
+          read: {
+            summary: 'Read a user, without the password.',
+            handler: async (_request, values) => {
+              const user = await find(values.username);
+              return user === undefined ? notFound : data(renderTokenFields(user.token));
+            },
+          },
+          update: {
+            summary: 'Create or change a user.',
+            handler: (_request, values) => write(values.username, values, values.password),
+          },
+          delete: {
+            summary: 'Delete a user.',
+            handler: async (_request, values) => {
+              await storage.delete(`user/${values.username.toLowerCase()}`);
+              return empty;
+            },
+          },
+        },
+      }),
+      path({
+        pattern: 'users/:username/password',
+        synopsis: "Reset user's password.",
+        fields: { username, password },
+        operations: {
+          update: {
+            summary: 'Set a password.',
+            handler: async (_request, values) => {
+              if ((await find(values.username)) === undefined) return badRequest('username does not exist');
+              if (values.password === '') return badRequest('missing password');
+              return write(values.username, {}, values.password);
+            },
+          },
+        },
+      }),
+      path({
+        pattern: 'users/:username/policies',
+        synopsis: 'Update the policies associated with the username.',
+        fields: { username, policies, token_policies: tokenFields.token_policies },
+        operations: {
+          update: {
+            summary: 'Set the policies.',
+            handler: async (_request, values) => {
+              if ((await find(values.username)) === undefined) return badRequest('username does not exist');
+              return write(values.username, values, '');
+            },
+          },
+        },
+      }),
+      path({
+        pattern: 'login/:username',
+        synopsis: 'Log in with a username and password.',
+        access: 'unauthenticated',
+        fields: { username, password },
+        loginName: (values) => values.username,
+        operations: {
+          update: {
+            summary: 'Log in.',
+            handler: async (request, values) => {
+              if (values.password === '') return badRequest('missing password');
+              const user = await find(values.username);
+              if (!(await isPassword(values.password, user?.password)) || user === undefined)
+                return badRequest('invalid username or password');
+              if (!isInBlocks(request.remoteAddress, user.token.boundCidrs))
+                return badRequest('login request originated from invalid CIDR');
+              const name = values.username.toLowerCase();
+              return {
+                kind: 'login',
+                login: {
+                  ...loginWith(user.token, request.remoteAddress),
+                  displayName: name,
+                  meta: { username: name },
+                  alias: { name },
+                  groups: [],
+                  renewal: {},
+                },
+              };
+            },
+          },
+        },
+      }),
+    ]),
+  };
+}
