@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Arguments } from './cli/arguments.ts';
+import type { Core } from './engine/core/core.ts';
 import { systemClock } from './lib/clock.ts';
 import { describeError, errorCode } from './lib/errors.ts';
 import { createLogger, type LogLevel } from './lib/log.ts';
@@ -11,7 +15,9 @@ import { systemRandom } from './lib/random.ts';
  */
 const USAGE = `Usage: sealedvault <command> [options]
 
-  server -config=FILE                     run an engine
+  server -config=FILE                     run an engine; several files or folders may be given
+  server -dev                             run an engine in memory, for tests only (-dev-root-token-id,
+                                          -dev-listen-address, -dev-tls, -dev-no-store-token)
   controller                              run the operator
   hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine
   hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
@@ -19,15 +25,21 @@ const USAGE = `Usage: sealedvault <command> [options]
   version                                 print the version
 `;
 
-type Flags = ReadonlyMap<string, string>;
-
 // Without a handler of its own, this signal opens a debugger on a TCP port.
 process.on('SIGUSR1', () => undefined);
 
-const { words, flags } = readArguments(process.argv.slice(2));
-process.exitCode = await run(words, flags);
+const given = new Arguments(process.argv.slice(2), [
+  'version',
+  'v',
+  'dev',
+  'dev-tls',
+  'dev-no-store-token',
+  'dev-ha',
+]);
+process.exitCode = await run(given);
 
-async function run([verb = '', ...rest]: readonly string[], options: Flags): Promise<number> {
+async function run(options: Arguments): Promise<number> {
+  const [verb = '', ...rest] = options.words;
   if (options.has('version') || options.has('v')) return printVersion();
   switch (verb) {
     case 'server':
@@ -47,27 +59,35 @@ async function run([verb = '', ...rest]: readonly string[], options: Flags): Pro
   }
 }
 
-async function server(options: Flags): Promise<number> {
-  const path = options.get('config');
-  if (path === undefined) return usage();
+async function server(options: Arguments): Promise<number> {
+  const dev = options.on('dev') || options.on('dev-tls');
+  const paths = options.all('config');
+  if (paths.length === 0 && !dev) return usage();
   const { loadEngineConfig } = await import('./engine/config-file.ts');
   const { startEngine } = await import('./engine/server.ts');
   const log = createLogger({ level: 'info' });
+  const ports = { clock: systemClock, random: systemRandom };
   try {
-    const { config, warnings } = loadEngineConfig(path, process.env);
-    log.setLevel(options.has('log-level') ? logLevel(options.get('log-level')) : config.logLevel);
+    const devText = dev ? await prepareDev(options, paths) : undefined;
+    const load = (): ReturnType<typeof loadEngineConfig> => {
+      const loaded = loadEngineConfig(paths, process.env, devText);
+      log.setLevel(options.has('log-level') ? logLevel(options.get('log-level')) : loaded.config.logLevel);
+      return loaded;
+    };
+    const { config, warnings } = load();
     for (const warning of warnings) log.warn({}, warning);
-    const engine = await startEngine({
-      config,
-      env: { ...process.env },
-      clock: systemClock,
-      random: systemRandom,
-      log,
-    });
+    const engine = await startEngine({ config, env: { ...process.env }, ...ports, log });
     forgetCredentials();
     process.on('SIGHUP', () => {
+      try {
+        load();
+      } catch (err) {
+        log.error({ err }, 'the configuration could not be read again: what was in force stays');
+      }
       engine.reload().catch((err: unknown) => log.error({ err }, 'the reload failed'));
     });
+    if (dev) await announceDev(engine.core, config.apiAddress, options);
+    process.stdout.write('==> Vault server started! Log data will stream in below:\n\n');
     await terminated();
     await engine.stop();
     return 0;
@@ -75,6 +95,37 @@ async function server(options: Flags): Promise<number> {
     log.error({ err, code: errorCode(err) }, describeError(err));
     return 1;
   }
+}
+
+function devSetting(options: Arguments, flag: string): string {
+  const name = flag.toUpperCase().replaceAll('-', '_');
+  return options.get(flag) ?? process.env[`BAO_${name}`] ?? process.env[`VAULT_${name}`] ?? '';
+}
+
+async function prepareDev(options: Arguments, paths: readonly string[]): Promise<string> {
+  const { devConfig } = await import('./engine/dev.ts');
+  return devConfig(
+    {
+      listenAddress: devSetting(options, 'dev-listen-address') || '127.0.0.1:8200',
+      tlsDir: options.on('dev-tls') ? devTlsDir(options) : undefined,
+      configPaths: paths,
+    },
+    { clock: systemClock, random: systemRandom },
+  );
+}
+
+function devTlsDir(options: Arguments): string {
+  return devSetting(options, 'dev-tls-cert-dir') || join(tmpdir(), `sealedvault-dev-${process.pid}`);
+}
+
+async function announceDev(core: Core, address: string, options: Arguments): Promise<void> {
+  const { DEV_CA, devBanner, initializeDev } = await import('./engine/dev.ts');
+  const vault = await initializeDev(core, devSetting(options, 'dev-root-token-id'));
+  const ca = options.on('dev-tls') ? join(devTlsDir(options), DEV_CA) : undefined;
+  process.stdout.write(devBanner(address, vault, ca));
+  // Where Vault's and OpenBao's commands look for a token.
+  if (!options.on('dev-no-store-token'))
+    writeFileSync(join(homedir(), '.vault-token'), vault.rootToken, { mode: 0o600 });
 }
 
 async function controller(): Promise<number> {
@@ -91,7 +142,7 @@ async function controller(): Promise<number> {
   process.exit(code);
 }
 
-async function hsmAgent(options: Flags): Promise<number> {
+async function hsmAgent(options: Arguments): Promise<number> {
   const listenPath = options.get('listen');
   if (listenPath === undefined) return usage();
   const { runHsmAgent } = await import('./engine/seal/pkcs11/sidecar.ts');
@@ -108,7 +159,7 @@ async function hsmAgent(options: Flags): Promise<number> {
   }
 }
 
-async function initToken(options: Flags): Promise<number> {
+async function initToken(options: Arguments): Promise<number> {
   const lib = options.get('lib');
   const label = options.get('label');
   if (lib === undefined || label === undefined) return usage();
@@ -123,7 +174,7 @@ async function initToken(options: Flags): Promise<number> {
   }
 }
 
-async function status(options: Flags): Promise<number> {
+async function status(options: Arguments): Promise<number> {
   const { printStatus } = await import('./cli/status.ts');
   const address =
     options.get('address') ??
@@ -147,32 +198,6 @@ async function printVersion(): Promise<number> {
 function usage(): number {
   process.stderr.write(USAGE);
   return 2;
-}
-
-/** `-name=value`, `--name=value`, `-name value`, and flags without a value. */
-function readArguments(args: readonly string[]): { words: string[]; flags: Flags } {
-  const words: string[] = [];
-  const flags = new Map<string, string>();
-  for (let index = 0; index < args.length; index += 1) {
-    const argument = args[index] ?? '';
-    const match = /^--?([a-z][a-z0-9-]*)(?:=(.*))?$/s.exec(argument);
-    if (match === null) {
-      words.push(argument);
-      continue;
-    }
-    const [, name = '', value] = match;
-    const next = args[index + 1];
-    if (
-      value === undefined &&
-      next !== undefined &&
-      !next.startsWith('-') &&
-      !['version', 'v'].includes(name)
-    ) {
-      flags.set(name, next);
-      index += 1;
-    } else flags.set(name, value ?? '');
-  }
-  return { words, flags };
 }
 
 function logLevel(text: string | undefined): LogLevel {

@@ -1,8 +1,21 @@
-import { parseDuration } from '../lib/duration.ts';
-import { SealedVaultError } from '../lib/errors.ts';
 import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import type { LogLevel } from '../lib/log.ts';
+import {
+  ConfigInvalid,
+  deepFreeze,
+  type Environment,
+  flag,
+  integer,
+  level,
+  type NamedBlock,
+  named,
+  scalar,
+  seconds,
+  variable,
+} from './config-values.ts';
+
+export { ConfigInvalid, type Environment } from './config-values.ts';
 
 /**
  * The engine's configuration: Vault's file format, HCL or JSON, and its environment, as one frozen value.
@@ -38,7 +51,11 @@ export interface ListenerConfig {
   readonly tls: TlsConfig | undefined;
   /** Bytes; larger bodies are refused with 413. */
   readonly maxRequestSize: number;
+  /** Families of quorum endpoints that need no token here. */
+  readonly open: readonly OpenFamily[];
 }
+
+export type OpenFamily = 'rekey' | 'generate-root';
 
 export interface TlsConfig {
   readonly certFile: string;
@@ -48,10 +65,13 @@ export interface TlsConfig {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
-export type StorageConfig = { readonly type: 'lmdb'; readonly path: string } | { readonly type: 'inmem' };
+/** `file` is Vault's name for a folder on one node: it is kept in LMDB as well. */
+export type StorageConfig =
+  | { readonly type: 'lmdb' | 'file'; readonly path: string }
+  | { readonly type: 'inmem' };
 
 export interface SealStanza {
-  readonly type: 'pkcs11';
+  readonly type: 'pkcs11' | 'shamir';
   readonly stanza: Readonly<Record<string, string>>;
 }
 
@@ -60,12 +80,6 @@ export interface AuditConfig {
   /** The device's name in the API, ending in a slash. */
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-export class ConfigInvalid extends SealedVaultError {
-  override readonly code = 'ERR_CONFIG_INVALID';
 }
 
 const KNOWN = new Set(
@@ -85,29 +99,21 @@ const KNOWN_LISTENER = new Set(
   x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present disable_unauthed_rekey_endpoints
   disable_unauthed_generate_root_endpoints`.split(/\s+/),
 );
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  warning: 'warn',
-  error: 'error',
-  err: 'error',
-};
 const DEFAULT_LEASE_TTL = 32 * 86_400;
 const MAX_REQUEST_SIZE = 32 * 1024 * 1024;
 
 /**
  * Reads a configuration file.
- * @param text HCL or JSON
+ * @param text HCL or JSON; several are read as one
  * @param env the process's environment; `VAULT_X` and `BAO_X` are equal, the latter wins
  * @throws ERR_HCL_SYNTAX, ERR_CONFIG_INVALID
  */
 export function parseEngineConfig(
-  text: string,
+  text: string | readonly string[],
   env: Environment,
 ): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
-  const body = parseHcl(text);
+  const texts = typeof text === 'string' ? [text] : text;
+  const body: HclBody = { items: texts.flatMap((each) => parseHcl(each).items) };
   const warnings = names(body)
     .filter((name) => !KNOWN.has(name))
     .map((name) => `unknown configuration key "${name}"`);
@@ -120,8 +126,10 @@ export function parseEngineConfig(
       hint: 'raise max_lease_ttl or lower default_lease_ttl',
     });
   }
+  const opened = attribute(body, 'enable_unauthenticated_access');
+  const everywhere = opened === undefined ? [] : (textList(opened.value) ?? []);
   const listeners = blocks(body, 'listener').map((block) =>
-    parseListener(named(block, 'listener'), warnings),
+    parseListener(named(block, 'listener'), everywhere, warnings),
   );
   if (listeners.length === 0)
     throw new ConfigInvalid('no listener is configured', {
@@ -151,20 +159,11 @@ export function parseEngineConfig(
   return { config: deepFreeze(config), warnings };
 }
 
-interface NamedBlock {
-  readonly type: string;
-  readonly label: string | undefined;
-  readonly body: HclBody;
-}
-
-function named(block: HclBlock, name: string): NamedBlock {
-  const [type, label] = block.labels;
-  if (type === undefined)
-    throw new ConfigInvalid(`a ${name} block has no type`, { hint: `write ${name} "type" { … }` });
-  return { type, label, body: block.body };
-}
-
-function parseListener({ type, body }: NamedBlock, warnings: string[]): ListenerConfig {
+function parseListener(
+  { type, body }: NamedBlock,
+  everywhere: readonly string[],
+  warnings: string[],
+): ListenerConfig {
   if (type !== 'tcp')
     throw new ConfigInvalid('a listener is of an unknown type', { hint: 'only listener "tcp" is supported' });
   for (const name of names(body))
@@ -175,7 +174,20 @@ function parseListener({ type, body }: NamedBlock, warnings: string[]): Listener
     port,
     tls: flag('tls_disable', scalar(body, 'tls_disable')) ? undefined : parseTls(body),
     maxRequestSize: integer('max_request_size', scalar(body, 'max_request_size'), MAX_REQUEST_SIZE),
+    open: openFamilies(body, everywhere),
   };
+}
+
+// The peers' two ways of saying it: a switch of the listener, or a list for all listeners.
+function openFamilies(body: HclBody, everywhere: readonly string[]): OpenFamily[] {
+  const families = {
+    rekey: 'disable_unauthed_rekey_endpoints',
+    'generate-root': 'disable_unauthed_generate_root_endpoints',
+  } as const;
+  return (Object.keys(families) as OpenFamily[]).filter((family) => {
+    const disabled = scalar(body, families[family]);
+    return disabled === undefined ? everywhere.includes(family) : !flag(families[family], disabled);
+  });
 }
 
 function parseTls(body: HclBody): TlsConfig {
@@ -212,22 +224,26 @@ function parseStorage(body: HclBody): StorageConfig {
   }
   const { type, body: settings } = named(block, 'storage');
   if (type === 'inmem') return { type };
-  if (type !== 'lmdb')
-    throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb or inmem' });
+  if (type !== 'lmdb' && type !== 'file')
+    throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb, file or inmem' });
   const path = scalar(settings, 'path');
   if (path === undefined)
-    throw new ConfigInvalid('storage.lmdb.path is missing', { hint: 'name the folder that holds the data' });
+    throw new ConfigInvalid(`storage.${type}.path is missing`, {
+      hint: 'name the folder that holds the data',
+    });
   return { type, path };
 }
 
 function parseSeal(body: HclBody, env: Environment): SealStanza {
   const found = blocks(body, 'seal').map((block) => named(block, 'seal'));
   const [block] = found;
-  const type = variable(env, 'seal_type') ?? block?.type;
+  const type = variable(env, 'seal_type') ?? block?.type ?? 'shamir';
   if (found.length > 1)
     throw new ConfigInvalid('more than one seal is configured', { hint: 'keep one seal block' });
-  if (type !== 'pkcs11')
-    throw new ConfigInvalid('no supported seal is configured', { hint: 'write seal "pkcs11" { … }' });
+  if (type !== 'pkcs11' && type !== 'shamir')
+    throw new ConfigInvalid('the seal is of an unsupported type', {
+      hint: 'write seal "pkcs11" { … }, or none for unseal key shares',
+    });
   const stanza: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const item of block?.body.items ?? []) {
     const [name] = item.keys;
@@ -273,55 +289,4 @@ function defaultAddress([first]: readonly ListenerConfig[]): string {
   if (first === undefined) return '';
   const host = ['::', '0.0.0.0'].includes(first.host) ? '127.0.0.1' : first.host;
   return `${first.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${first.port}`;
-}
-
-function scalar(body: HclBody, name: string): string | undefined {
-  const item = attribute(body, name);
-  if (item === undefined) return undefined;
-  const value = scalarText(item.value) ?? textList(item.value)?.[0];
-  if (value === undefined) throw new ConfigInvalid(`${name} must be text, a number or a bool`);
-  return value;
-}
-
-function variable(env: Environment, name: string): string | undefined {
-  const suffix = name.toUpperCase();
-  return env[`BAO_${suffix}`] || env[`VAULT_${suffix}`] || undefined;
-}
-
-function flag(name: string, value: string | undefined): boolean {
-  if (value === undefined || value === '') return false;
-  const lower = value.toLowerCase();
-  if (['true', '1', 't'].includes(lower)) return true;
-  if (['false', '0', 'f'].includes(lower)) return false;
-  throw new ConfigInvalid(`${name} must be true or false`);
-}
-
-function integer(name: string, value: string | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (!/^-?\d+$/.test(value) || !Number.isSafeInteger(Number(value)))
-    throw new ConfigInvalid(`${name} must be a whole number`);
-  return Number(value);
-}
-
-function seconds(name: string, value: string | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  const parsed = parseDuration(value);
-  if (parsed === undefined || parsed < 0)
-    throw new ConfigInvalid(`${name} must be a duration`, { hint: 'write for example "768h"' });
-  return parsed === 0 ? fallback : Math.trunc(parsed);
-}
-
-function level(value: string | undefined): LogLevel {
-  if (value === undefined) return 'info';
-  const found = LEVELS[value.toLowerCase()];
-  if (found === undefined) throw new ConfigInvalid('log_level is not one of trace, debug, info, warn, error');
-  return found;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const each of Object.values(value)) deepFreeze(each);
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -19,6 +19,8 @@ import { createEdge, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
 import { openLmdb } from './physical/lmdb.ts';
 import { factories } from './registry.ts';
+import type { Seal } from './seal/seal.ts';
+import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { parsePkcs11Config } from './seal/pkcs11/config.ts';
 import { buildDate, version } from './version.ts';
@@ -28,6 +30,7 @@ import { buildDate, version } from './version.ts';
  * taken down in reverse. It listens before it talks to the HSM.
  */
 export interface Engine {
+  readonly core: Core;
   /** host:port of each listener, with the port that was really bound. */
   readonly addresses: readonly string[];
   /** Re-reads certificates and reopens audit files. */
@@ -49,16 +52,13 @@ const DRAIN_MS = 10_000;
 
 /** @throws ERR_CONFIG_INVALID, ERR_PHYSICAL, and a system error for an address that cannot be bound */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { config, env, clock, random, log } = options;
-  const pkcs11 = parsePkcs11Config(config.seal.stanza, env);
-  for (const warning of pkcs11.warnings) log.warn({}, warning);
+  const { config, clock, random, log } = options;
   const materials = config.listeners.map((listener) =>
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
-  const physical =
-    config.storage.type === 'lmdb' ? await openLmdb({ path: config.storage.path }) : createInmem();
-  const seal = createPkcs11Seal({ config: pkcs11.config, log, clock, random });
+  const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
+  const seal = createSeal(options);
   const core = new Core({
     physical,
     seal,
@@ -76,7 +76,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   const handle = createPipeline(core);
   const servers = config.listeners.map((listener, index) =>
-    createEdge({ handle, log, random, maxRequestSize: listener.maxRequestSize }, materials[index]),
+    createEdge({ ...listener, handle, log, random }, materials[index]),
   );
   const ended = new AbortController();
   try {
@@ -90,6 +90,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     };
     const polling = poll(clock, ended.signal, reloadCertificates);
     return {
+      core,
       addresses,
       reload: async () => {
         reloadCertificates();
@@ -107,6 +108,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     await core.stop();
     throw error;
   }
+}
+
+function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions): Seal {
+  if (seal.type === 'shamir') return createShamirSeal(random);
+  const { config, warnings } = parsePkcs11Config(seal.stanza, env);
+  for (const warning of warnings) log.warn({}, warning);
+  return createPkcs11Seal({ config, log, clock, random });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'ERR_PGP_KEY'
   | 'ERR_PHYSICAL'
   | 'ERR_SEAL_BLOB'
+  | 'ERR_SEAL_CLOSED'
   | 'ERR_SEAL_MISMATCH'
   | 'ERR_SHARES'
   | 'ERR_VAULT_CLIENT';

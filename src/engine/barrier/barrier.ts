@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { SealedVaultError } from '../../lib/errors.ts';
 import type { Random } from '../../lib/random.ts';
 import { Secret } from '../../lib/secret.ts';
-import type { ListOptions, Physical } from '../physical/physical.ts';
+import type { ListOptions, Physical, PhysicalOperation } from '../physical/physical.ts';
 import { aesKey, Keyring, type RotationConfig } from './keyring.ts';
 import { BarrierCorrupt, openRecord, recordTerm, sealRecord } from './record.ts';
 
@@ -93,20 +93,48 @@ export class Barrier {
     await this.write([{ type: 'delete', key }]);
   }
 
-  /** Encrypts and applies all operations atomically. */
-  async write(operations: readonly BarrierOperation[]): Promise<void> {
-    const { active } = this.#open();
-    await this.#physical.write(
-      operations.map((operation) => {
-        if (operation.type === 'delete') return operation;
-        this.#encryptions += 1;
-        return {
-          type: 'put',
-          key: operation.key,
-          value: sealRecord(active.key, active.term, operation.key, operation.value),
-        };
-      }),
-    );
+  /**
+   * Encrypts and applies all operations atomically.
+   * @param outside what is written as it is in the same atomic write: records that must be readable while sealed
+   */
+  async write(
+    operations: readonly BarrierOperation[],
+    outside: readonly PhysicalOperation[] = [],
+  ): Promise<void> {
+    const encrypted = this.#encrypt(this.#open(), operations);
+    await this.#physical.write(outside.length === 0 ? encrypted : [...encrypted, ...outside]);
+  }
+
+  /**
+   * Puts the keyring under a new root key; the data keys stay. One atomic write with all that goes with it.
+   * @param rootKey the caller keeps ownership
+   */
+  rekey(
+    rootKey: Secret,
+    operations: readonly BarrierOperation[],
+    outside: readonly PhysicalOperation[],
+  ): Promise<void> {
+    return this.#exclusive(async () => {
+      const keyring = this.#open();
+      const encrypted = this.#encrypt(keyring, operations);
+      const counted = this.#encryptions;
+      const next = keyring
+        .with(keyring.rotation, keyring.active.encryptions + counted)
+        .withRootKey(aesKey(rootKey.clone()));
+      const record: PhysicalOperation = { type: 'put', key: KEYRING_PATH, value: encryptKeyring(next) };
+      await this.#physical.write([...encrypted, ...outside, record]);
+      this.#replace(next);
+      this.#encryptions -= counted;
+    });
+  }
+
+  #encrypt({ active }: Keyring, operations: readonly BarrierOperation[]): PhysicalOperation[] {
+    return operations.map((operation) => {
+      if (operation.type === 'delete') return operation;
+      this.#encryptions += 1;
+      const { key, value } = operation;
+      return { type: 'put', key, value: sealRecord(active.key, active.term, key, value) };
+    });
   }
 
   async list(prefix: string, options?: ListOptions): Promise<string[]> {

@@ -53,6 +53,11 @@ export class Keyring {
     return new Keyring(this.rootKey, [...this.keys.values(), key], this.rotation);
   }
 
+  /** The same data keys under another root key. */
+  withRootKey(rootKey: KeyObject): Keyring {
+    return new Keyring(rootKey, [...this.keys.values()], this.rotation);
+  }
+
   /** The same keys with other settings, and with the active key's encryptions as counted now. */
   with(rotation: RotationConfig, encryptions: number): Keyring {
     const keys = [...this.keys.values()].map((key) => (key === this.active ? { ...key, encryptions } : key));

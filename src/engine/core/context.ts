@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../lib/json.ts';
 import type { AuditEntry } from '../audit/entry.ts';
-import type { Path, PathValues } from '../logical/logical.ts';
+import type { Access, Path, PathValues } from '../logical/logical.ts';
 import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
 import type { Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
@@ -22,6 +22,8 @@ export interface CoreRequest {
   readonly remotePort: number;
   readonly clientName: string | undefined;
   readonly credentials?: LogicalRequest['credentials'];
+  /** Families of quorum endpoints that need no token where the request came in. */
+  readonly open: readonly Access[];
   readonly signal: AbortSignal;
 }
 

@@ -1,22 +1,24 @@
 import { Backoff } from '../../lib/backoff.ts';
-import { equalBytes } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { describeError, errorCode, SealedVaultError } from '../../lib/errors.ts';
+import { KeyedMutex } from '../../lib/keyed-mutex.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
 import { Barrier } from '../barrier/barrier.ts';
 import type { Physical } from '../physical/physical.ts';
 import type { Seal } from '../seal/seal.ts';
+import { isShamir } from '../seal/shamir.ts';
 import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
 import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
-import { readRecoveryConfig, readRecoveryKey, readSealConfig, readStoredKey } from './seal-store.ts';
+import { isQuorumKey, quorumSize } from './quorum/quorum.ts';
+import { parseShare, ShareSet } from './quorum/share-set.ts';
+import { readSealConfig, readStoredKey } from './seal-store.ts';
 import { sysPort } from './sys-port.ts';
-import { parseShare, UnsealProgress } from './unseal-progress.ts';
 import { openVault, type Vault } from './vault.ts';
 
 /**
@@ -54,7 +56,9 @@ const RETRY_MAX_MS = 30_000;
 
 export class Core implements RawPort {
   readonly #options: CoreOptions;
-  readonly #progress: UnsealProgress;
+  readonly #shares = new ShareSet();
+  readonly #turns = new KeyedMutex();
+  #nonce = '';
   readonly #stop = new AbortController();
   #lifecycle: Lifecycle = { state: 'uninitialized' };
   #vault: Vault | undefined;
@@ -64,7 +68,6 @@ export class Core implements RawPort {
 
   constructor(options: CoreOptions) {
     this.#options = options;
-    this.#progress = new UnsealProgress(options.random);
   }
 
   /** The open vault; undefined while sealed. */
@@ -75,12 +78,14 @@ export class Core implements RawPort {
   /** Reads what is on the disk and begins to unseal, or to wait for an initialization. */
   async start(): Promise<void> {
     const config = await readSealConfig(this.#options.physical);
+    const byHsm = !isShamir(this.#options.seal);
     if (config !== undefined) {
       this.#move({ type: 'initialized' });
-      this.#startUnsealing();
+      if (byHsm) this.#startUnsealing();
       return;
     }
     this.#options.log.info({}, 'the vault is not initialized');
+    if (!byHsm) return;
     this.#unsealing = this.#tryUntilStopped(async () => {
       if (this.#lifecycle.state !== 'uninitialized') return;
       // A key that initialization will generate may be missing now.
@@ -127,8 +132,9 @@ export class Core implements RawPort {
       const outcome = await initialize(checked, options);
       if (!('refused' in outcome)) {
         for (const warning of outcome.warnings) log.warn({}, warning);
-        log.info({ recoveryShares: request.recoveryShares ?? 0 }, 'the vault is initialized');
+        log.info({ shares: checked.split.shares }, 'the vault is initialized');
         this.#move({ type: 'initialized' });
+        if (isShamir(this.#options.seal)) return outcome;
         // Whatever the unseal does, the answer with the shares goes out.
         await this.#unsealOnce().catch((err: unknown) => {
           log.error({ err }, 'the new vault did not unseal at once');
@@ -144,7 +150,7 @@ export class Core implements RawPort {
   async sealStatus(): Promise<SealStatus> {
     const { physical, seal, version, buildDate } = this.#options;
     const config = await readSealConfig(physical);
-    const recovery = await readRecoveryConfig(physical);
+    const { shares, threshold } = await quorumSize(this.#options);
     const health = seal.health();
     const warnings = this.#trouble === undefined ? [] : [this.#trouble.text];
     // Before initialization, the key may be one that initialization will make.
@@ -157,10 +163,10 @@ export class Core implements RawPort {
       type: config?.type ?? seal.type,
       initialized: config !== undefined,
       sealed: isSealed(this.#lifecycle),
-      t: recovery.threshold,
-      n: recovery.shares,
-      progress: this.#progress.progress,
-      nonce: this.#progress.nonce,
+      t: threshold,
+      n: shares,
+      progress: this.#shares.size,
+      nonce: this.#shares.size === 0 ? '' : this.#nonce,
       version,
       buildDate,
       storageType: physical.type,
@@ -171,7 +177,15 @@ export class Core implements RawPort {
     };
   }
 
-  async unseal(request: {
+  unseal(request: {
+    key: string;
+    reset: boolean;
+    migrate: boolean;
+  }): Promise<SealStatus | { refused: string }> {
+    return this.#turns.run('unseal', () => this.#unseal(request));
+  }
+
+  async #unseal(request: {
     key: string;
     reset: boolean;
     migrate: boolean;
@@ -179,7 +193,7 @@ export class Core implements RawPort {
     if (!(await this.isInitialized())) return { refused: 'Vault is not initialized' };
     if (request.reset) {
       if (!isSealed(this.#lifecycle)) return { refused: 'vault is unsealed' };
-      this.#progress.reset();
+      this.#shares.clear();
       return this.sealStatus();
     }
     if (request.key === '')
@@ -187,14 +201,15 @@ export class Core implements RawPort {
     if (request.migrate) return { refused: 'no migration seal found' };
     if (!isSealed(this.#lifecycle)) return this.sealStatus();
     const share = parseShare(request.key);
-    if (share === undefined) return { refused: "'key' must be a valid hex or base64 string" };
-    this.#progress.add(share);
-    const { threshold } = await readRecoveryConfig(this.#options.physical);
+    if ('refused' in share) return share;
+    if (this.#shares.size === 0) this.#nonce = this.#options.random.uuid();
+    this.#shares.add(share);
+    const { threshold } = await quorumSize(this.#options);
     if (threshold === 0) {
-      this.#progress.reset();
+      this.#shares.clear();
       return { refused: 'this vault has no recovery key: restart it to unseal by the HSM' };
     }
-    if (this.#progress.progress < threshold) return this.sealStatus();
+    if (this.#shares.size < threshold) return this.sealStatus();
     return this.#unsealByShares();
   }
 
@@ -219,6 +234,7 @@ export class Core implements RawPort {
     const vault = this.#vault;
     this.#move({ type: 'sealed' });
     this.#vault = undefined;
+    if (isShamir(this.#options.seal)) this.#options.seal.forget();
     await vault?.seal();
   }
 
@@ -232,24 +248,19 @@ export class Core implements RawPort {
   }
 
   async #unsealByShares(): Promise<SealStatus | { refused: string }> {
-    const { physical, seal } = this.#options;
-    const config = await readSealConfig(physical);
-    const blob = await readRecoveryKey(physical);
-    if (config === undefined || blob === undefined) return { refused: 'this vault has no recovery key' };
+    const { seal } = this.#options;
+    const wrong = isShamir(seal)
+      ? 'unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: the unseal key shares are not the right ones'
+      : 'recovery key verification failed: the recovery shares are not the right ones';
     try {
-      using given = await this.#progress.combine();
-      await this.#openSeal(false);
-      using expected = await seal.unwrap(
-        blob,
-        { clusterId: config.clusterId, purpose: 'recovery-key' },
-        { signal: this.#stop.signal },
-      );
-      if (!given.borrow((a) => expected.borrow((b) => equalBytes(a, b))))
-        return { refused: 'the recovery shares are not the right ones' };
+      using key = await this.#shares.combine();
+      if (!(await isQuorumKey(this.#options, key, this.#stop.signal))) return { refused: wrong };
+      if (isShamir(seal)) seal.setKey(key);
       if (this.#vault === undefined) await this.#unsealOnce();
       return await this.sealStatus();
     } catch (error) {
-      if (errorCode(error) === 'ERR_SHARES') return { refused: 'the recovery shares are not the right ones' };
+      if (errorCode(error) === 'ERR_SHARES') return { refused: wrong };
+      if (isShamir(seal) && this.#vault === undefined) seal.forget();
       throw error;
     }
   }
@@ -333,7 +344,8 @@ export class Core implements RawPort {
 
   async #open(barrier: Barrier, clusterId: string): Promise<Vault> {
     const vault = await openVault({ ...this.#options, barrier, clusterId });
-    vault.mounts.install('sys/', createSys(sysPort(vault, this.#options, () => this.seal())));
+    const port = sysPort(vault, this.#options, () => this.seal());
+    vault.mounts.install('sys/', createSys(port));
     return vault;
   }
 

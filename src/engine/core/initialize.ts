@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type CustodianKey, encryptToCustodian, inspectCustodianKey } from '../../ceremony/pgp.ts';
-import { splitSecret } from '../../ceremony/shares.ts';
-import { text, toBase64, toHex, utf8 } from '../../lib/bytes.ts';
+import { type CustodianKey, inspectCustodianKey } from '../../ceremony/pgp.ts';
+import { fromBase64, text, toBase64, utf8 } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier } from '../barrier/barrier.ts';
 import { createInmem } from '../physical/inmem.ts';
-import type { Physical } from '../physical/physical.ts';
-import type { Seal } from '../seal/seal.ts';
+import type { Physical, PhysicalOperation } from '../physical/physical.ts';
+import type { Seal, SealType } from '../seal/seal.ts';
+import { createShamirSeal } from '../seal/shamir.ts';
 import type { InitOutcome, InitRequest } from '../sys/port.ts';
+import { checkCounts, handOut, handOutToken, inspectKeys, type Split } from './quorum/hand-out.ts';
 import { recoveryConfigPut, recoveryKeyPut, sealConfigPut, storedKeyPut } from './seal-store.ts';
 
 const RESULT_PATH = 'core/init-result';
@@ -28,8 +29,7 @@ export interface InitOptions {
 /** A request that may be carried out, with the keys it names. */
 export interface CheckedInit {
   readonly request: InitRequest;
-  /** One a share, in order; empty when shares are to be returned in plaintext. */
-  readonly custodians: readonly CustodianKey[];
+  readonly split: Split;
   readonly rootTokenTo: CustodianKey | undefined;
 }
 
@@ -39,23 +39,16 @@ export interface CheckedInit {
  */
 export async function checkInit(request: InitRequest, options: InitOptions): Promise<CheckedInit | string> {
   const { type } = options.seal;
-  const foreign = [
-    ...(request.secretShares ? ['secret_shares'] : []),
-    ...(request.secretThreshold ? ['secret_threshold'] : []),
-    ...(request.storedShares ? ['stored_shares'] : []),
-    ...(request.pgpKeys?.length ? ['pgp_keys'] : []),
-  ];
-  if (foreign.length > 0) return `parameters ${foreign.join(',')} not applicable to seal type ${type}`;
-
-  const shares = request.recoveryShares ?? 0;
-  const threshold = request.recoveryThreshold ?? 0;
-  const keys = request.recoveryPgpKeys ?? [];
-  const problem = checkCounts(shares, threshold, keys.length);
-  if (problem !== undefined) return `invalid recovery configuration: ${problem}`;
+  const wanted = sharesWanted(request, type);
+  if (typeof wanted === 'string') return wanted;
+  const { shares, threshold, keys, what } = wanted;
+  const none = type !== 'shamir' && shares === 0 && threshold === 0 && keys.length === 0;
+  const problem = none ? undefined : checkCounts(shares, threshold, keys.length);
+  if (problem !== undefined) return `invalid ${what} configuration: ${problem}`;
 
   if (options.requirePgpShares) {
     if (keys.length !== shares)
-      return 'this vault only hands out PGP-encrypted recovery shares: give one recovery_pgp_keys entry a share';
+      return `this vault only hands out PGP-encrypted shares: give one ${wanted.keysName} entry a share`;
     if (request.rootTokenPgpKey === undefined && !request.omitRootToken) {
       return 'this vault only hands out a PGP-encrypted root token: give root_token_pgp_key, or omit_root_token';
     }
@@ -64,34 +57,64 @@ export async function checkInit(request: InitRequest, options: InitOptions): Pro
     request.ceremonyId !== undefined &&
     (keys.length !== shares || (request.rootTokenPgpKey === undefined && !request.omitRootToken))
   ) {
-    return 'ceremony_id needs recovery_pgp_keys and either root_token_pgp_key or omit_root_token: only ciphertext is kept';
+    return `ceremony_id needs ${wanted.keysName} and either root_token_pgp_key or omit_root_token: only ciphertext is kept`;
   }
   const now = new Date(options.clock.now());
-  const custodians: CustodianKey[] = [];
-  for (const [index, key] of keys.entries()) {
-    const inspected = await inspectCustodianKey(key, now);
-    if (!inspected.ok)
-      return `invalid recovery configuration: error parsing PGP key ${index + 1}: ${inspected.message}`;
-    custodians.push(inspected.key);
-  }
-  if (request.rootTokenPgpKey === undefined) return { request, custodians, rootTokenTo: undefined };
+  const custodians = await inspectKeys(keys, now);
+  if (typeof custodians === 'string') return `invalid ${what} configuration: ${custodians}`;
+  const split = { shares, threshold, custodians };
+  if (request.rootTokenPgpKey === undefined) return { request, split, rootTokenTo: undefined };
   const inspected = await inspectCustodianKey(request.rootTokenPgpKey, now);
   if (!inspected.ok) return `error parsing root token PGP key: ${inspected.message}`;
-  return { request, custodians, rootTokenTo: inspected.key };
+  return { request, split, rootTokenTo: inspected.key };
 }
 
-function checkCounts(shares: number, threshold: number, keys: number): string | undefined {
-  if (shares < 0 || threshold < 0) return 'shares and threshold cannot be negative';
-  if (shares === 0 && threshold === 0)
-    return keys === 0 ? undefined : 'count mismatch between number of provided PGP keys and number of shares';
-  if (shares === 0) return 'shares must be at least one';
-  if (threshold === 0) return 'threshold must be at least one';
-  if (shares > 255) return 'shares must be less than 256';
-  if (threshold > shares) return 'threshold cannot be larger than shares';
-  if (shares > 1 && threshold === 1) return 'threshold must be greater than one for multiple shares';
-  return keys > 0 && keys !== shares
-    ? 'count mismatch between number of provided PGP keys and number of shares'
-    : undefined;
+interface SharesWanted {
+  readonly shares: number;
+  readonly threshold: number;
+  readonly keys: readonly string[];
+  readonly keysName: string;
+  /** The word of the API for the configuration of these shares. */
+  readonly what: string;
+}
+
+// Unseal shares under a Shamir seal, recovery shares under any other: never both.
+function sharesWanted(request: InitRequest, type: SealType): SharesWanted | string {
+  const secret = given({
+    secret_shares: request.secretShares,
+    secret_threshold: request.secretThreshold,
+    pgp_keys: request.pgpKeys?.length,
+  });
+  const recovery = given({
+    recovery_shares: request.recoveryShares,
+    recovery_threshold: request.recoveryThreshold,
+    recovery_pgp_keys: request.recoveryPgpKeys?.length,
+  });
+  const stored = given({ stored_shares: request.storedShares });
+  const foreign = type === 'shamir' ? recovery : [...secret, ...stored];
+  if (foreign.length > 0) return `parameters ${foreign.join(',')} not applicable to seal type ${type}`;
+  if (type !== 'shamir') {
+    return {
+      shares: request.recoveryShares ?? 0,
+      threshold: request.recoveryThreshold ?? 0,
+      keys: request.recoveryPgpKeys ?? [],
+      keysName: 'recovery_pgp_keys',
+      what: 'recovery',
+    };
+  }
+  if (stored.length > 0 && request.storedShares !== request.secretShares)
+    return 'stored_shares must equal secret_shares';
+  return {
+    shares: request.secretShares ?? 0,
+    threshold: request.secretThreshold ?? 0,
+    keys: request.pgpKeys ?? [],
+    keysName: 'pgp_keys',
+    what: 'seal',
+  };
+}
+
+function given(values: Readonly<Record<string, number | undefined>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => (value ? [name] : []));
 }
 
 /**
@@ -100,40 +123,26 @@ function checkCounts(shares: number, threshold: number, keys: number): string | 
  * The seal must be open. @throws ERR_HSM_* and ERR_PHYSICAL; nothing is written then
  */
 export async function initialize(checked: CheckedInit, options: InitOptions): Promise<InitOutcome> {
-  const { request } = checked;
-  const { seal, clock, random, physical } = options;
+  const { request, split } = checked;
+  const { clock, random, physical } = options;
   const clusterId = random.uuid();
-  const shares = request.recoveryShares ?? 0;
   const staging = createInmem();
 
   using rootKey = Secret.own(random.bytes(32));
-  using recoveryKey = Secret.own(random.bytes(32));
-  const call = { signal: request.signal };
-  const wrappedRoot = await seal.wrap(rootKey, { clusterId, purpose: 'root-key' }, call);
+  // What the shares are made of: the unseal key under a Shamir seal, the recovery key under any other.
+  using heldKey = Secret.own(random.bytes(32));
   const barrier = await Barrier.initialize(staging, rootKey, random, new Date(clock.now()));
-  await staging.write([
-    sealConfigPut({ type: seal.type, secretShares: 1, secretThreshold: 1, clusterId }),
-    recoveryConfigPut({ shares, threshold: request.recoveryThreshold ?? 0 }),
-    storedKeyPut(wrappedRoot),
-    ...(shares === 0
-      ? []
-      : [recoveryKeyPut(await seal.wrap(recoveryKey, { clusterId, purpose: 'recovery-key' }, call))]),
-  ]);
+  await staging.write(await sealRecords({ rootKey, heldKey, clusterId }, checked, options));
   const rootToken = await options.populate(barrier, clusterId, !request.omitRootToken);
   const outcome: InitOutcome = {
-    recoveryKeys: await handOut(recoveryKey, checked),
-    rootToken: await handOutToken(rootToken, checked),
-    warnings:
-      shares > 0 && checked.custodians.length === 0
-        ? [
-            'Recovery shares were returned without PGP encryption: whoever saw this answer can use them. Give recovery_pgp_keys instead.',
-          ]
-        : [],
+    keys: split.shares === 0 ? [] : await handOut(heldKey, split),
+    rootToken: await handOutToken(rootToken, checked.rootTokenTo),
+    warnings: split.shares > 0 && split.custodians.length === 0 ? [plaintextWarning(options.seal.type)] : [],
   };
   if (request.ceremonyId !== undefined) {
     const kept = {
       digest: digest(request),
-      keys: outcome.recoveryKeys.map(toBase64),
+      keys: outcome.keys.map(toBase64),
       rootToken: outcome.rootToken,
     };
     await barrier.put(RESULT_PATH, utf8(JSON.stringify(kept)));
@@ -141,6 +150,43 @@ export async function initialize(checked: CheckedInit, options: InitOptions): Pr
   barrier.seal();
   await physical.write(staging.dump());
   return outcome;
+}
+
+function plaintextWarning(type: SealType): string {
+  const [what, field] =
+    type === 'shamir' ? ['Unseal shares', 'pgp_keys'] : ['Recovery shares', 'recovery_pgp_keys'];
+  return `${what} were returned without PGP encryption: whoever saw this answer can use them. Give ${field} instead.`;
+}
+
+// What stands outside the barrier: by whom it was sealed, how many shares there are, and the wrapped keys.
+async function sealRecords(
+  { rootKey, heldKey, clusterId }: { rootKey: Secret; heldKey: Secret; clusterId: string },
+  { request, split }: CheckedInit,
+  { seal, random }: InitOptions,
+): Promise<PhysicalOperation[]> {
+  const { type } = seal;
+  const call = { signal: request.signal };
+  if (type === 'shamir') {
+    const shamir = createShamirSeal(random);
+    shamir.setKey(heldKey);
+    const { shares: secretShares, threshold: secretThreshold } = split;
+    try {
+      return [
+        sealConfigPut({ type, secretShares, secretThreshold, clusterId }),
+        storedKeyPut(await shamir.wrap(rootKey, { clusterId, purpose: 'root-key' }, call)),
+      ];
+    } finally {
+      shamir.forget();
+    }
+  }
+  return [
+    sealConfigPut({ type, secretShares: 1, secretThreshold: 1, clusterId }),
+    recoveryConfigPut(split),
+    storedKeyPut(await seal.wrap(rootKey, { clusterId, purpose: 'root-key' }, call)),
+    ...(split.shares === 0
+      ? []
+      : [recoveryKeyPut(await seal.wrap(heldKey, { clusterId, purpose: 'recovery-key' }, call))]),
+  ];
 }
 
 /** @returns the answer that an initialization with the same ceremony_id and the same request got. */
@@ -151,39 +197,18 @@ export async function repeatedInit(request: InitRequest, barrier: Barrier): Prom
   const kept = JSON.parse(text(bytes)) as { digest: string; keys: string[]; rootToken: string };
   if (kept.digest !== digest(request)) return undefined;
   return {
-    recoveryKeys: kept.keys.map((key) => Uint8Array.from(Buffer.from(key, 'base64'))),
+    keys: kept.keys.map((key) => fromBase64(key) ?? new Uint8Array()),
     rootToken: kept.rootToken,
     warnings: [],
   };
 }
 
-async function handOut(recoveryKey: Secret, { request, custodians }: CheckedInit): Promise<Uint8Array[]> {
-  const count = request.recoveryShares ?? 0;
-  if (count === 0) return [];
-  const shares = await splitSecret(recoveryKey, count, request.recoveryThreshold ?? count);
-  const out: Uint8Array[] = [];
-  for (const [index, share] of shares.entries()) {
-    using owned = share;
-    const custodian = custodians[index];
-    if (custodian === undefined) out.push(owned.borrow((bytes) => Uint8Array.from(bytes)));
-    else {
-      // Vault's clients expect the hex text of the share inside the message.
-      using hex = Secret.fromText(owned.borrow(toHex));
-      out.push(await encryptToCustodian(hex, custodian.binaryBase64));
-    }
-  }
-  return out;
-}
-
-async function handOutToken(token: string, { rootTokenTo }: CheckedInit): Promise<string> {
-  if (token === '' || rootTokenTo === undefined) return token;
-  using secret = Secret.fromText(token);
-  return toBase64(await encryptToCustodian(secret, rootTokenTo.binaryBase64));
-}
-
 function digest(request: InitRequest): string {
   const frozen = [
     request.ceremonyId,
+    ...(request.secretShares === undefined
+      ? []
+      : [request.secretShares, request.secretThreshold, request.pgpKeys]),
     request.recoveryShares,
     request.recoveryThreshold,
     request.recoveryPgpKeys,

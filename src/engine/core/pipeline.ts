@@ -97,7 +97,7 @@ function route(context: Context): undefined {
 
 async function authorize(context: Context): Promise<Response | undefined> {
   const { request, vault, token, row, logical } = context;
-  if (row?.path.access === 'unauthenticated') return undefined;
+  if (needsNoToken(context)) return undefined;
   if (token === undefined) return permissionDenied;
   if (token.boundCidrs !== undefined && !isInBlocks(request.remoteAddress, token.boundCidrs))
     return permissionDenied;
@@ -124,8 +124,15 @@ async function authorize(context: Context): Promise<Response | undefined> {
   return undefined;
 }
 
-async function countUse({ vault, token, row }: Context): Promise<Response | undefined> {
-  if (token === undefined || row?.path.access === 'unauthenticated') return undefined;
+function needsNoToken({ row, request }: Context): boolean {
+  return (
+    row?.path.access === 'unauthenticated' || (row !== undefined && request.open.includes(row.path.access))
+  );
+}
+
+async function countUse(context: Context): Promise<Response | undefined> {
+  const { vault, token } = context;
+  if (token === undefined || needsNoToken(context)) return undefined;
   return (await vault.tokens.use(token)) ? undefined : permissionDenied;
 }
 

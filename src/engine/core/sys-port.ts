@@ -4,26 +4,29 @@ import type { SysPort } from '../sys/port.ts';
 import { view } from '../logical/storage.ts';
 import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
+import { commitRootKey } from './quorum/commit.ts';
+import { createGenerateRoot } from './quorum/generate-root.ts';
+import type { QuorumPorts } from './quorum/quorum.ts';
+import { createRekey } from './quorum/rekey.ts';
 import type { Vault } from './vault.ts';
 
 /** What the system backend says of the process. */
-export interface SysPortOptions {
+export interface SysPortOptions extends QuorumPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly factories: BackendFactories;
   readonly version: string;
   readonly apiAddress?: string;
+  readonly requirePgpShares: boolean;
 }
 
 const NANOSECONDS = 1_000_000_000;
 
 /** An open vault as the system backend sees it. */
-export function sysPort(
-  vault: Vault,
-  { clock, random, factories, version, apiAddress = '' }: SysPortOptions,
-  seal: () => Promise<void>,
-): SysPort {
+export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promise<void>): SysPort {
+  const { clock, random, factories, version, apiAddress = '' } = options;
   const { mounts, policies, tokens, barrier, wrapping, auditTable } = vault;
+  const quorum = { ...options, barrier, requirePgp: options.requirePgpShares };
   return {
     storage: view(barrier, 'sys/'),
     random,
@@ -61,6 +64,12 @@ export function sysPort(
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => {
       await barrier.rotate(random, new Date(clock.now()));
+    },
+    rotateRoot: () => commitRootKey(quorum),
+    generateRoot: createGenerateRoot({ ...quorum, tokens }),
+    rekey: {
+      barrier: createRekey({ ...quorum, target: 'barrier' }),
+      recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
     seal,
   };

@@ -27,6 +27,8 @@ export interface EdgeOptions {
   readonly log: Logger;
   readonly random: Pick<Random, 'uuid'>;
   readonly maxRequestSize: number;
+  /** Families of quorum endpoints that need no token on this listener. */
+  readonly open: CoreRequest['open'];
 }
 
 /** Certificates as PEM texts. */
@@ -75,6 +77,7 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
   try {
     const request = await parseRequest(message, {
       maxRequestSize: options.maxRequestSize,
+      open: options.open,
       requestId,
       signal: gone.signal,
     });

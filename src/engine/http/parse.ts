@@ -25,6 +25,7 @@ class BodyRefusal implements ParseRefusal {
 
 export interface ParseOptions {
   readonly maxRequestSize: number;
+  readonly open: CoreRequest['open'];
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
@@ -88,6 +89,7 @@ export async function parseRequest(
     remotePort: socket.remotePort ?? 0,
     clientName: clientName(socket),
     credentials: credentialsOf(headers.authorization),
+    open: options.open,
     signal: options.signal,
   };
 }

@@ -18,14 +18,20 @@ export interface Backend {
   renewLogin?(entry: TokenEntry): Promise<Renewal>;
 }
 
+/**
+ * Who may call: everyone (no token needed); a token with the capability; one with sudo as well; or, for operations
+ * of a quorum of share holders, a token unless the listener opens that family to everyone.
+ */
+export type Access = 'unauthenticated' | 'token' | 'sudo' | 'rekey' | 'generate-root';
+
 /** One row. Patterns are segments: a literal, `:name` for one segment, `*name` at the end for the rest (also empty). */
 export interface PathRow<F extends Fields> {
   readonly pattern: string;
   readonly synopsis: string;
   readonly description?: string;
   readonly fields: F;
-  /** Who may call: everyone (no token needed), or only with sudo; a token with the capability otherwise. */
-  readonly access?: 'unauthenticated' | 'sudo';
+  /** Who may call; a token with the capability unless another is named. */
+  readonly access?: Access;
   /** On a login: the name by which failures are counted. */
   readonly loginName?: (fields: FieldValues<F>) => string | undefined;
   /** When given, a write to what does not exist yet needs `create`, otherwise `update`. */
@@ -44,7 +50,7 @@ export interface Path {
   readonly synopsis: string;
   readonly description: string;
   readonly fields: Fields;
-  readonly access: 'token' | 'unauthenticated' | 'sudo';
+  readonly access: Access;
   readonly operations: Readonly<Partial<Record<Operation, string>>>;
   readonly checksExistence: boolean;
   /** Undefined where nobody logs in. */

@@ -13,6 +13,8 @@ import {
 export interface LmdbOptions {
   /** Folder of the data; made with mode 0700 when it is missing. */
   readonly path: string;
+  /** The name that sys/seal-status shows. */
+  readonly type?: string;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function openLmdb(options: LmdbOptions): Promise<Physical> {
   let closed = false;
 
   return {
-    type: 'lmdb',
+    type: options.type ?? 'lmdb',
     get: (key) => {
       if (closed) return Promise.reject(new PhysicalError('the storage is closed'));
       if (!isStorableKey(key)) return Promise.resolve(undefined);

@@ -52,5 +52,20 @@ export function keyPaths(port: SysPort): Path[] {
     }),
     rotation('rotate'),
     rotation('rotate/keyring'),
+    path({
+      pattern: 'rotate/root',
+      synopsis: 'Rotates the root key of the Vault.',
+      access: 'sudo',
+      fields: {},
+      operations: {
+        update: {
+          summary: 'Replace the root key behind the seal; shares stay as they are.',
+          handler: async () => {
+            await port.rotateRoot();
+            return empty;
+          },
+        },
+      },
+    }),
   ];
 }

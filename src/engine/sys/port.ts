@@ -6,6 +6,7 @@ import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
+import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
 
 /** When the barrier's data key is replaced by itself. */
 export interface RotationSettings {
@@ -84,6 +85,10 @@ export interface SysPort {
   keyStatus(): { readonly term: number; readonly installTime: string; readonly encryptions: number };
   /** Replaces the barrier's data key. */
   rotate(): Promise<void>;
+  /** Replaces the root key behind the seal. */
+  rotateRoot(): Promise<void>;
+  readonly generateRoot: GenerateRootPort;
+  readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
   seal(): Promise<void>;
 }
 
@@ -121,8 +126,8 @@ export interface InitRequest {
 export type InitOutcome =
   | { readonly refused: string; readonly status: number }
   | {
-      /** Hex of a share, or of the PGP message that holds it. */
-      readonly recoveryKeys: readonly Uint8Array[];
+      /** Shares of the unseal key (Shamir) or of the recovery key, or the PGP messages that hold them. */
+      readonly keys: readonly Uint8Array[];
       readonly rootToken: string;
       readonly warnings: readonly string[];
     };

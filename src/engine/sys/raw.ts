@@ -132,13 +132,16 @@ function initPath(port: RawPort): Path {
           });
           if ('refused' in outcome)
             return { kind: 'refusal', status: outcome.status, errors: [outcome.refused] };
-          const { recoveryKeys, rootToken, warnings } = outcome;
+          const { rootToken, warnings } = outcome;
+          const { type } = await port.sealStatus();
+          const hex = outcome.keys.map(toHex);
+          const base64 = outcome.keys.map(toBase64);
           return raw({
-            keys: [],
-            keys_base64: [],
-            ...(recoveryKeys.length === 0
+            keys: type === 'shamir' ? hex : [],
+            keys_base64: type === 'shamir' ? base64 : [],
+            ...(type === 'shamir' || hex.length === 0
               ? {}
-              : { recovery_keys: recoveryKeys.map(toHex), recovery_keys_base64: recoveryKeys.map(toBase64) }),
+              : { recovery_keys: hex, recovery_keys_base64: base64 }),
             root_token: rootToken,
             ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
           });

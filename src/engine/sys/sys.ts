@@ -9,10 +9,12 @@ import { rotationPaths } from './path-rotation.ts';
 import { statusPaths } from './path-status.ts';
 import { toolPaths } from './path-tools.ts';
 import { capabilityPaths } from './path-capabilities.ts';
+import { generateRootPaths } from './path-generate-root.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policies.ts';
+import { rekeyPaths } from './path-rekey.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 import type { SysPort } from './port.ts';
 
@@ -32,6 +34,8 @@ export function createSys(port: SysPort): Backend {
       ...pluginPaths(port),
       ...remountPaths(port),
       ...rotationPaths(port),
+      ...generateRootPaths(port.generateRoot),
+      ...rekeyPaths(port.rekey),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),

@@ -3,7 +3,7 @@ import { text, fromBase64, toBase64, utf8 } from '../../lib/bytes.ts';
 import type { ControllerOptions } from '../options.ts';
 import { KubeApiError } from '../runtime/errors.ts';
 import type { KubeObject, ReconcileContext } from '../runtime/runtime.ts';
-import { ensureTls, expiryOf, type TlsRequest, type VaultTls } from '../tls.ts';
+import { ensureTls, expiryOf, type TlsRequest, type VaultTls } from '../../lib/tls.ts';
 import type { SealedVault } from './kind.ts';
 import { INIT_CLIENT, labelsOf, namesOf, ownedMeta, type VaultNames } from './names.ts';
 import { SECRET } from './types.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { tlsRequest } from '../../../../src/operator/sealedvault/certificates.ts';
 import { namesOf, podServerName } from '../../../../src/operator/sealedvault/names.ts';
-import { ensureTls, expiryOf, type VaultTls } from '../../../../src/operator/tls.ts';
+import { ensureTls, expiryOf, type VaultTls } from '../../../../src/lib/tls.ts';
 
 const DAY = 86_400_000;
 const START = Date.now();

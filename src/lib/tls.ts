@@ -15,8 +15,8 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import type { Clock } from '../lib/clock.ts';
-import type { Random } from '../lib/random.ts';
+import type { Clock } from './clock.ts';
+import type { Random } from './random.ts';
 
 /**
  * The authority of one vault: it signs the vault's server certificate and the operator's client certificate.
