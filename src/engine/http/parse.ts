@@ -72,7 +72,7 @@ export async function parseRequest(
   }
 
   const body =
-    operation === 'update' || operation === 'patch'
+    operation === 'update' || operation === 'patch' || (operation === 'delete' && hasBody(message))
       ? await readBody(message, options.maxRequestSize, isForm(headers['content-type']))
       : none;
   if (body instanceof BodyRefusal) return body;
@@ -92,6 +92,11 @@ export async function parseRequest(
     open: options.open,
     signal: options.signal,
   };
+}
+
+// A deletion rarely has a body, and is not slowed down by looking for one.
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
 }
 
 export function isParseRefusal(value: CoreRequest | ParseRefusal): value is ParseRefusal {

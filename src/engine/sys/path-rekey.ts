@@ -19,7 +19,12 @@ const starting = {
     description: 'New shares count once a threshold of them was given back.',
     default: false,
   },
-  nonce: { type: 'string', description: 'On deletion: cancel only the rekey of this nonce.', default: '' },
+  nonce: {
+    type: 'string',
+    description: 'On deletion: cancel only the rekey of this nonce.',
+    default: '',
+    query: true,
+  },
 } as const;
 
 const sharing = {
