@@ -1,6 +1,7 @@
 import { createAppRole } from './auth/approle/approle.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
+import { aclOf } from './core/granted.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
@@ -65,9 +66,7 @@ function tokenPort({
     now: () => Math.floor(clock.now() / 1000),
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;
-      const granted = token.entityId === '' ? undefined : await identity.policiesOf(token.entityId);
-      const names = [...token.policies, ...(granted?.identityPolicies ?? [])];
-      const acl = await policies.acl(names, token.entityId);
+      const acl = await aclOf({ identity, policies }, token);
       return acl.allow({ operation: 'update', path, data: {} }).sudo;
     },
   };

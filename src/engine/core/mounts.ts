@@ -289,12 +289,13 @@ export class MountTable {
   }
 
   #entry(request: Omit<MountEntry, 'uuid' | 'accessor' | 'externalEntropyAccess'>): MountEntry {
-    const kind = request.type === 'kv-v2' ? 'kv' : request.type;
+    const version = /^kv-v([12])$/.exec(request.type)?.[1];
+    const kind = version === undefined ? request.type : 'kv';
     const suffix = this.#options.random.uuid().slice(0, 8);
     return {
       ...request,
       type: kind,
-      options: request.type === 'kv-v2' ? { version: '2', ...request.options } : request.options,
+      options: version === undefined ? request.options : { version, ...request.options },
       uuid: this.#options.random.uuid(),
       accessor: `${request.table === 'auth' ? 'auth_' : ''}${kind}_${suffix}`,
       externalEntropyAccess: false,

@@ -6,6 +6,8 @@ import { rawPaths } from '../sys/raw.ts';
 import { auditRequest, auditResponse } from './audit-trail.ts';
 import type { Context, CoreRequest } from './context.ts';
 import type { Core } from './core.ts';
+import { policiesOf } from './granted.ts';
+import { help, wantsHelp } from './help.ts';
 import { completeLogin } from './login.ts';
 
 type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
@@ -101,12 +103,9 @@ async function authorize(context: Context): Promise<Response | undefined> {
   if (token === undefined) return permissionDenied;
   if (token.boundCidrs !== undefined && !isInBlocks(request.remoteAddress, token.boundCidrs))
     return permissionDenied;
-  let policies = token.policies;
-  if (token.entityId !== '') {
-    const granted = await vault.identity.policiesOf(token.entityId);
-    if (granted.disabled) return permissionDenied;
-    if (granted.identityPolicies.length > 0) policies = [...policies, ...granted.identityPolicies];
-  }
+  const policies = await policiesOf(vault.identity, token);
+  if (policies === undefined) return permissionDenied;
+  if (wantsHelp(request)) return undefined;
   let operation: Operation = request.operation;
   if (
     operation === 'update' &&
@@ -167,7 +166,10 @@ async function handleLogin(context: Context): Promise<Response> {
   return response;
 }
 
-function handle({ request, mounted, row, logical }: Context): Promise<Response> | Response {
+function handle(context: Context): Promise<Response> | Response {
+  const { request, mounted, row, logical } = context;
+  const described = wantsHelp(request) ? help(context) : undefined;
+  if (described !== undefined) return described;
   if (mounted === undefined || logical === undefined) {
     return {
       kind: 'refusal',

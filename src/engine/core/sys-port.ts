@@ -4,6 +4,7 @@ import type { SysPort } from '../sys/port.ts';
 import { view } from '../logical/storage.ts';
 import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
+import { aclOf } from './granted.ts';
 import { commitRootKey } from './quorum/commit.ts';
 import { createGenerateRoot } from './quorum/generate-root.ts';
 import type { QuorumPorts } from './quorum/quorum.ts';
@@ -58,7 +59,12 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       reload: async (type, paths) => (await mounts.reload(type, paths))?.refused,
     },
     policies,
-    tokens,
+    tokens: {
+      lookup: (text) => tokens.lookup(text),
+      byAccessor: (accessor) => tokens.byAccessor(accessor),
+      use: (entry) => tokens.use(entry),
+      acl: (entry) => aclOf(vault, entry),
+    },
     wrapping,
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),

@@ -24,7 +24,7 @@ export interface Backend {
  */
 export type Access = 'unauthenticated' | 'token' | 'sudo' | 'rekey' | 'generate-root';
 
-/** One row. Patterns are segments: a literal, `:name` for one segment, `*name` at the end for the rest (also empty). */
+/** One row. Patterns are segments: a literal, `:name` for one segment, `*name` for the rest (also empty) but literals after it. */
 export interface PathRow<F extends Fields> {
   readonly pattern: string;
   readonly synopsis: string;
@@ -150,14 +150,17 @@ export class PathTable {
 
 function compile(pattern: string): (relative: string) => PathValues | undefined {
   const segments = pattern.split('/');
-  const last = segments.at(-1) ?? '';
   if (segments.every((segment) => !/^[:*]/.test(segment))) {
     const none = {};
     return (relative) => (relative === pattern || relative === `${pattern}/` ? none : undefined);
   }
-  const rest = last.startsWith('*') ? last.slice(1) : undefined;
-  const fixed = rest === undefined ? segments : segments.slice(0, -1);
-  return (relative) => {
+  const star = segments.findIndex((segment) => segment.startsWith('*'));
+  const rest = segments[star]?.slice(1);
+  const fixed = rest === undefined ? segments : segments.slice(0, star);
+  const tail = rest === undefined ? '' : segments.slice(star + 1).map((segment) => `/${segment}`).join('');
+  return (whole) => {
+    if (!whole.endsWith(tail)) return undefined;
+    const relative = tail === '' ? whole : whole.slice(0, -tail.length);
     const values: Record<string, string> = {};
     let offset = 0;
     for (const [index, segment] of fixed.entries()) {

@@ -41,6 +41,8 @@ export interface Acl {
   capabilities(path: string): string[];
   /** Whether anything at all is granted below a mount's path, which ends in a slash. */
   hasAccessBelow(prefix: string): boolean;
+  /** The rules by path: `exact_paths` and `glob_paths`, each with its capabilities. */
+  describe(): JsonObject;
 }
 
 interface CompiledRule {
@@ -80,6 +82,7 @@ const rootAcl: Acl = {
   allow: () => ({ allowed: true, sudo: true }),
   capabilities: () => ['root'],
   hasAccessBelow: () => true,
+  describe: () => ({ exact_paths: {}, glob_paths: {} }),
 };
 
 const NEEDED: Readonly<Record<Exclude<AclOperation, 'help'>, Capability>> = {
@@ -143,6 +146,20 @@ class CompiledAcl implements Acl {
     }
     const segments = prefix.split('/');
     return this.#segments.some((rule) => grants(rule) && mayMatchBelow(rule.pattern, segments));
+  }
+
+  describe(): JsonObject {
+    const render = (rules: Iterable<CompiledRule>): JsonObject =>
+      Object.fromEntries(
+        [...rules].map(({ pattern, grant }) => [
+          pattern.stem,
+          { capabilities: grant.capabilities.size === 0 ? ['deny'] : [...grant.capabilities].sort() },
+        ]),
+      );
+    return {
+      exact_paths: render(this.#exact.values()),
+      glob_paths: { ...render(this.#prefixes.values()), ...render(this.#segments) },
+    };
   }
 
   #deciding(requested: string, list: boolean): Grant | undefined {

@@ -81,6 +81,5 @@ export function capabilityPaths(port: SysPort): Path[] {
 /** @returns sorted capabilities; `root` for a root token, `deny` for none. */
 async function capabilitiesOf(port: SysPort, token: TokenEntry, target: string): Promise<string[]> {
   if (token.policies.includes('root')) return ['root'];
-  const acl = await port.policies.acl(token.policies);
-  return acl.capabilities(target);
+  return (await port.tokens.acl(token)).capabilities(target);
 }

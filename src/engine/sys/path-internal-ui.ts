@@ -56,6 +56,34 @@ export function internalUiPaths(port: SysPort): Path[] {
         },
       },
     }),
+    path({
+      pattern: 'internal/ui/resultant-acl',
+      synopsis:
+        "Information about a token's resultant ACL. Internal API; its location, inputs, and outputs may change.",
+      fields: {},
+      operations: {
+        read: {
+          summary: "Return the rules that the caller's token is under.",
+          handler: async ({ token }) => {
+            if (token === undefined) return permissionDenied;
+            if (token.policies.includes('root')) return data({ root: true });
+            return data({ root: false, ...(await port.tokens.acl(token)).describe() });
+          },
+        },
+      },
+    }),
+    path({
+      pattern: 'internal/ui/namespaces',
+      synopsis: 'Information about visible child namespaces.',
+      access: 'unauthenticated',
+      fields: {},
+      operations: {
+        read: {
+          summary: 'List the namespaces below this one: there are none.',
+          handler: () => data({ keys: [] }),
+        },
+      },
+    }),
   ];
 }
 
@@ -63,13 +91,13 @@ function prefix(entry: MountEntry): string {
   return entry.table === 'auth' ? `auth/${entry.path}` : entry.path;
 }
 
-async function hasAccess(
+/** Whether a token may do anything below a mount. */
+export async function hasAccess(
   port: SysPort,
   token: TokenEntry | undefined,
   mountPrefix: string,
 ): Promise<boolean> {
   if (token === undefined) return false;
   if (token.policies.includes('root')) return true;
-  const acl = await port.policies.acl(token.policies);
-  return acl.hasAccessBelow(mountPrefix);
+  return (await port.tokens.acl(token)).hasAccessBelow(mountPrefix);
 }

@@ -62,13 +62,14 @@ export interface SysPort {
     put(name: string, raw: string): Promise<void>;
     delete(name: string): Promise<void>;
     names(): Promise<string[]>;
-    acl(names: readonly string[]): Promise<Acl>;
   };
   readonly tokens: {
     lookup(text: string): Promise<TokenEntry | undefined>;
     byAccessor(accessor: string): Promise<TokenEntry | undefined>;
     /** Counts a use. @returns false when none was left */
     use(entry: TokenEntry): Promise<boolean>;
+    /** The rules that a token is under, by itself and by its entity. */
+    acl(entry: TokenEntry): Promise<Acl>;
   };
   readonly wrapping: {
     lookup(token: string): Promise<JsonObject | undefined>;

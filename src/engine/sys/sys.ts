@@ -13,6 +13,7 @@ import { generateRootPaths } from './path-generate-root.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
+import { openApiDocumentPaths } from './path-openapi.ts';
 import { policyPaths } from './path-policies.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { wrappingPaths } from './path-wrapping.ts';
@@ -39,6 +40,7 @@ export function createSys(port: SysPort): Backend {
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),
+      ...openApiDocumentPaths(port),
       ...keyPaths(port),
       ...wrappingPaths(port),
     ]),
