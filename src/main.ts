@@ -76,7 +76,13 @@ async function server(options: Arguments): Promise<number> {
     };
     const { config, warnings } = load();
     for (const warning of warnings) log.warn({}, warning);
-    const engine = await startEngine({ config, env: { ...process.env }, ...ports, log });
+    const engine = await startEngine({
+      config,
+      env: { ...process.env },
+      ...ports,
+      log,
+      commandLine: process.argv,
+    });
     forgetCredentials();
     process.on('SIGHUP', () => {
       try {

@@ -40,6 +40,8 @@ export interface EngineConfig {
   readonly requirePgpShares: boolean;
   /** Common name of the only verified client that may initialize; anyone when undefined. */
   readonly initClientName: string | undefined;
+  /** Whether sys/raw is served to those with sudo. */
+  readonly rawStorage: boolean;
   /** The owner's group may read this file although it holds a credential. */
   readonly groupMayRead: boolean;
 }
@@ -55,7 +57,7 @@ export interface ListenerConfig {
   readonly open: readonly OpenFamily[];
 }
 
-export type OpenFamily = 'rekey' | 'generate-root';
+export type OpenFamily = 'rekey' | 'generate-root' | 'metrics';
 
 export interface TlsConfig {
   readonly certFile: string;
@@ -147,6 +149,7 @@ export function parseEngineConfig(
     maxLeaseTtl,
     requirePgpShares: flag('require_pgp_shares', scalar(body, 'require_pgp_shares')),
     initClientName: scalar(body, 'init_client_name'),
+    rawStorage: flag('raw_storage_endpoint', scalar(body, 'raw_storage_endpoint')),
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };
   const unknownTls =
@@ -184,10 +187,14 @@ function openFamilies(body: HclBody, everywhere: readonly string[]): OpenFamily[
     rekey: 'disable_unauthed_rekey_endpoints',
     'generate-root': 'disable_unauthed_generate_root_endpoints',
   } as const;
-  return (Object.keys(families) as OpenFamily[]).filter((family) => {
+  const open = (Object.keys(families) as (keyof typeof families)[]).filter((family) => {
     const disabled = scalar(body, families[family]);
     return disabled === undefined ? everywhere.includes(family) : !flag(families[family], disabled);
   });
+  const metrics = blocks(body, 'telemetry').some(({ body: each }) =>
+    flag('unauthenticated_metrics_access', scalar(each, 'unauthenticated_metrics_access')),
+  );
+  return metrics ? [...open, 'metrics'] : open;
 }
 
 function parseTls(body: HclBody): TlsConfig {

@@ -8,6 +8,7 @@ import { Core } from './core/core.ts';
 import { initializeDev } from './dev.ts';
 import type { PathTable } from './logical/logical.ts';
 import { wireOperations, wirePath } from './logical/openapi.ts';
+import { createProcessServices } from './process/process.ts';
 import { createInmem } from './physical/inmem.ts';
 import { factories } from './registry.ts';
 import { createShamirSeal } from './seal/shamir.ts';
@@ -35,6 +36,15 @@ const REASONS: readonly (readonly [string, string])[] = [
 
 const quiet = createLogger({ level: 'error' });
 const core = new Core({
+  process: createProcessServices({
+    log: quiet,
+    clock: systemClock,
+    logLevel: 'error',
+    sanitizedConfig: {},
+    commandLine: [],
+    reload: () => Promise.resolve(),
+  }),
+  rawStorage: true,
   physical: createInmem(),
   seal: createShamirSeal(systemRandom),
   factories,
@@ -93,7 +103,9 @@ const sections = vault.mounts.router.all().map(({ prefix, backend }) => ({
 }));
 await core.stop();
 
-const known = new Set(sections.flatMap(({ rows }) => rows.map(({ method, path }) => `${method} ${shape(path)}`)));
+const known = new Set(
+  sections.flatMap(({ rows }) => rows.map(({ method, path }) => `${method} ${shape(path)}`)),
+);
 const missing = readFileSync(join(root, 'test', 'vectors', 'golden', 'openbao-2.6.2-paths.tsv'), 'utf8')
   .trimEnd()
   .split('\n')

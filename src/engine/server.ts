@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Clock } from '../lib/clock.ts';
-import type { Logger } from '../lib/log.ts';
+import type { Logger, RootLogger } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import { openAudit } from './audit/audit.ts';
 import {
@@ -15,10 +15,12 @@ import {
 } from './config.ts';
 import { Core } from './core/core.ts';
 import { createPipeline } from './core/pipeline.ts';
-import { createEdge, type TlsMaterial } from './http/http.ts';
+import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
 import { openLmdb } from './physical/lmdb.ts';
+import { createProcessServices } from './process/process.ts';
 import { factories } from './registry.ts';
+import { sanitized } from './sanitized-config.ts';
 import type { Seal } from './seal/seal.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
@@ -44,7 +46,9 @@ export interface EngineOptions {
   readonly env: Environment;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly log: RootLogger;
+  /** As it is shown by sys/pprof/cmdline. */
+  readonly commandLine?: readonly string[];
 }
 
 const CERTIFICATE_POLL_MS = 30_000;
@@ -59,14 +63,28 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const seal = createSeal(options);
+  const servers: Server[] = [];
+  const reloadCertificates = (): void => {
+    for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
+  };
+  const services = createProcessServices({
+    log,
+    clock,
+    logLevel: config.logLevel,
+    sanitizedConfig: sanitized(config),
+    commandLine: options.commandLine ?? [],
+    reload: () => Promise.resolve(reloadCertificates()),
+  });
   const core = new Core({
+    process: services,
+    rawStorage: config.rawStorage,
     physical,
     seal,
     factories,
-    openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log }),
+    openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
     clock,
     random,
-    log,
+    log: log.part('core'),
     version,
     buildDate,
     defaultLeaseTtl: config.defaultLeaseTtl,
@@ -75,9 +93,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     initClientName: config.initClientName,
   });
   const handle = createPipeline(core);
-  const servers = config.listeners.map((listener, index) =>
-    createEdge({ ...listener, handle, log, random }, materials[index]),
-  );
+  const settings = (): EdgeSettings | undefined => core.vault?.http;
+  for (const [index, listener] of config.listeners.entries()) {
+    servers.push(
+      createEdge({ ...listener, handle, settings, log: log.part('http'), random }, materials[index]),
+    );
+  }
   const ended = new AbortController();
   try {
     const addresses = await Promise.all(
@@ -85,9 +106,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     );
     for (const address of addresses) log.info({ address }, 'listening');
     await core.start();
-    const reloadCertificates = (): void => {
-      for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
-    };
     const polling = poll(clock, ended.signal, reloadCertificates);
     return {
       core,
@@ -114,7 +132,7 @@ function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions
   if (seal.type === 'shamir') return createShamirSeal(random);
   const { config, warnings } = parsePkcs11Config(seal.stanza, env);
   for (const warning of warnings) log.warn({}, warning);
-  return createPkcs11Seal({ config, log, clock, random });
+  return createPkcs11Seal({ config, log: log.part('seals'), clock, random });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

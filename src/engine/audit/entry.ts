@@ -30,6 +30,8 @@ export interface AuditRequest {
   readonly mountAccessor?: string;
   readonly mountClass?: 'secret' | 'auth';
   readonly data?: JsonObject;
+  /** Headers that are configured to be audited; `hmac` tells how. */
+  readonly headers?: Readonly<Record<string, { readonly values: readonly string[]; readonly hmac: boolean }>>;
   readonly remoteAddress?: string;
   readonly remotePort?: number;
   /** Seconds. */

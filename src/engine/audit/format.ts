@@ -92,6 +92,7 @@ export class Formatter {
       namespace: { id: 'root' },
       path: request.path,
       ...(request.data === undefined ? {} : { data: this.#data(request.data, entry.nonHmacRequestKeys) }),
+      ...(request.headers === undefined ? {} : { headers: this.#headers(request.headers) }),
       ...(request.remoteAddress ? { remote_address: request.remoteAddress } : {}),
       ...(request.remotePort ? { remote_port: request.remotePort } : {}),
       ...(request.wrapTtl ? { wrap_ttl: request.wrapTtl } : {}),
@@ -99,6 +100,15 @@ export class Formatter {
     });
     this.#requests.set(request, text);
     return text;
+  }
+
+  #headers(headers: AuditRequest['headers'] & object): Record<string, string[]> {
+    return Object.fromEntries(
+      Object.entries(headers).map(([name, { values, hmac }]) => [
+        name,
+        values.map((value) => (hmac && !this.#options.logRaw ? this.hash(value) : value)),
+      ]),
+    );
   }
 
   #response(response: AuditResponse, { request, nonHmacResponseKeys }: AuditEntry): string {

@@ -1,7 +1,7 @@
 import type { AuditAuth, AuditRequest, AuditResponse } from '../audit/entry.ts';
 import type { TokenEntry } from '../logical/request.ts';
 import type { AuthResult, Response } from '../logical/response.ts';
-import type { Context, Trail } from './context.ts';
+import type { Context, CoreRequest, Trail } from './context.ts';
 
 /** Writes the entry of a request before it takes effect. @throws ERR_AUDIT_UNAVAILABLE */
 export async function auditRequest(context: Context): Promise<undefined> {
@@ -30,7 +30,8 @@ function trailOf(context: Context): Trail {
   return context.trail;
 }
 
-function makeTrail({ request, token, mounted, logical }: Context): Trail {
+function makeTrail({ request, token, mounted, logical, vault }: Context): Trail {
+  const headers = auditedHeaders(request, vault);
   const audited: AuditRequest = {
     id: request.id,
     operation: logical?.operation ?? request.operation,
@@ -48,7 +49,10 @@ function makeTrail({ request, token, mounted, logical }: Context): Trail {
           mountAccessor: mounted.entry.accessor,
           mountClass: mounted.entry.table === 'auth' ? 'auth' : 'secret',
         }),
-    ...(request.operation === 'update' || request.operation === 'patch' ? { data: request.body } : {}),
+    ...(request.operation === 'update' || request.operation === 'patch' || request.operation === 'delete'
+      ? { data: request.body }
+      : {}),
+    ...(headers === undefined ? {} : { headers }),
   };
   const config = mounted?.entry.config;
   return {
@@ -61,6 +65,14 @@ function makeTrail({ request, token, mounted, logical }: Context): Trail {
       ? {}
       : { nonHmacResponseKeys: config.auditNonHmacResponseKeys }),
   };
+}
+
+function auditedHeaders({ headers }: CoreRequest, { http }: Context['vault']): AuditRequest['headers'] {
+  const found = Object.entries(http.audited).flatMap(([name, { hmac }]) => {
+    const value = headers[name];
+    return value === undefined ? [] : [[name, { values: [value].flat(), hmac }] as const];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
 function authOf(entry: TokenEntry, clientToken: string): AuditAuth {
@@ -95,6 +107,8 @@ function describe(response: Response): AuditResponse | undefined {
       return { wrapInfo: response.info };
     case 'empty':
     case 'login':
+    case 'bytes':
+    case 'stream':
     case 'raw':
       return undefined;
   }

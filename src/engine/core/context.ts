@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonObject } from '../../lib/json.ts';
 import type { AuditEntry } from '../audit/entry.ts';
 import type { Access, Path, PathValues } from '../logical/logical.ts';
@@ -18,6 +19,8 @@ export interface CoreRequest {
   readonly token: string;
   /** Seconds for which the answer is to be wrapped; 0 for not. */
   readonly wrapTtl: number;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly clientName: string | undefined;
@@ -37,6 +40,7 @@ export interface Context {
   logical: LogicalRequest | undefined;
   response: Response | undefined;
   trail: Trail | undefined;
+  quotaHeaders: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the two audit entries of a request share; the devices make its text once. */

@@ -7,6 +7,7 @@ import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
 import { Barrier } from '../barrier/barrier.ts';
 import type { Physical } from '../physical/physical.ts';
+import type { ProcessServices } from '../process/process.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
 import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
@@ -43,6 +44,9 @@ export interface CoreOptions {
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly requirePgpShares: boolean;
+  readonly process: ProcessServices;
+  /** Whether sys/raw is served. */
+  readonly rawStorage: boolean;
   /** When set, only a client with a verified certificate of this common name may initialize. */
   readonly initClientName: string | undefined;
 }
@@ -68,6 +72,18 @@ export class Core implements RawPort {
 
   constructor(options: CoreOptions) {
     this.#options = options;
+    const { metrics } = options.process;
+    metrics.gauge('vault.core.unsealed', () => [[{}, this.isUnsealed() ? 1 : 0]]);
+    metrics.gauge('vault.core.active', () => [[{}, this.isUnsealed() ? 1 : 0]]);
+    metrics.gauge('vault.seal.unreachable', () => [[{}, options.seal.health().healthy ? 0 : 1]]);
+  }
+
+  get services(): ProcessServices {
+    return this.#options.process;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   /** The open vault; undefined while sealed. */

@@ -43,7 +43,9 @@ export function envelope(response: Response, requestId: string): Rendered {
         },
       };
     case 'login':
-      throw new TypeError('a login is made a token before it is rendered');
+    case 'bytes':
+    case 'stream':
+      throw new TypeError('this response has no JSON form');
     case 'wrapped':
       return {
         status: 200,

@@ -24,6 +24,7 @@ const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is seal
  *
  * | stage | refuses with |
  * |---|---|
+ * | quota | 429 for a client that sends too many |
  * | token | 403 for a token that is unknown, expired or used up |
  * | route | (nothing: an unknown path is only told to whoever may know) |
  * | policy | 403 |
@@ -32,6 +33,7 @@ const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is seal
  * | audit response | 500 when no device takes the entry: the answer is dropped |
  */
 export const stages: readonly { readonly name: string; readonly run: Stage }[] = [
+  { name: 'quota', run: takeQuota },
   { name: 'token', run: findToken },
   { name: 'route', run: route },
   { name: 'policy', run: authorize },
@@ -43,7 +45,7 @@ export const stages: readonly { readonly name: string; readonly run: Stage }[] =
 /** Serves requests of a core. */
 export function createPipeline(core: Core): (request: CoreRequest) => Promise<Response> {
   const raw: PathTable = rawPaths(core);
-  return async (request) => {
+  const serve = async (request: CoreRequest): Promise<Response> => {
     if (request.path.startsWith('sys/')) {
       const row = raw.find(request.path.slice(4));
       if (row !== undefined)
@@ -60,7 +62,9 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       logical: undefined,
       response: undefined,
       trail: undefined,
+      quotaHeaders: undefined,
     };
+    const began = core.clock.monotonic();
     let audited = false;
     for (const stage of stages) {
       const response = await stage.run(context);
@@ -73,9 +77,56 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     const response = context.response ?? unsupportedPath;
     context.response = response;
     // A refusal before the request was logged is logged with its reason now, and then answered as any other.
-    if (!audited) await auditRequest(context);
-    await auditResponse(context);
-    return response;
+    // Refusals by a quota are many, and only audited when asked for.
+    const silent =
+      response.kind === 'refusal' && response.status === 429 && !vault.quotas.config.auditRefusals;
+    if (!audited && !silent) await auditRequest(context);
+    if (!silent) await auditResponse(context);
+    const { mounted } = context;
+    if (mounted !== undefined) {
+      const route = `${request.operation}.${mounted.prefix.replaceAll('/', '-')}`;
+      core.services.metrics.time(`vault.route.${route}`, core.clock.monotonic() - began);
+    }
+    return context.quotaHeaders === undefined ? response : { ...response, headers: context.quotaHeaders };
+  };
+  return async (request) => {
+    const { requests, metrics } = core.services;
+    const { id, path, method, remoteAddress, remotePort } = request;
+    const entry = { id, path, method, address: `${remoteAddress}:${remotePort}`, start: core.clock.now() };
+    const began = core.clock.monotonic();
+    requests.add(entry);
+    try {
+      return await serve(request);
+    } finally {
+      requests.delete(entry);
+      metrics.time('vault.core.handle_request', core.clock.monotonic() - began);
+    }
+  };
+}
+
+// By the address of the client: a token need not be looked up to say no.
+function takeQuota(context: Context): Response | undefined {
+  const { request, vault } = context;
+  const role = request.body['role'];
+  const verdict = vault.quotas.take(
+    request.path,
+    request.remoteAddress,
+    typeof role === 'string' ? role : undefined,
+  );
+  if (verdict === undefined) return undefined;
+  if (vault.quotas.config.responseHeaders) {
+    context.quotaHeaders = {
+      'X-Ratelimit-Limit': String(verdict.limit),
+      'X-Ratelimit-Remaining': String(verdict.remaining),
+      'X-Ratelimit-Reset': String(verdict.reset),
+      ...(verdict.allowed ? {} : { 'Retry-After': String(verdict.reset) }),
+    };
+  }
+  if (verdict.allowed) return undefined;
+  return {
+    kind: 'refusal',
+    status: 429,
+    errors: [`request path ${JSON.stringify(request.path)}: rate limit quota exceeded`],
   };
 }
 

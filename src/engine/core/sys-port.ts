@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
+import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
 import { view } from '../logical/storage.ts';
 import { versionsOf } from './versions.ts';
@@ -19,6 +20,9 @@ export interface SysPortOptions extends QuorumPorts {
   readonly version: string;
   readonly apiAddress?: string;
   readonly requirePgpShares: boolean;
+  readonly process: ProcessServices;
+  /** Whether sys/raw is served. */
+  readonly rawStorage: boolean;
 }
 
 const NANOSECONDS = 1_000_000_000;
@@ -78,5 +82,9 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
     seal,
+    quotas: vault.quotas,
+    http: vault.http,
+    process: options.process.port,
+    rawStorage: options.rawStorage ? view(barrier, '') : undefined,
   };
 }

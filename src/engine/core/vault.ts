@@ -7,6 +7,8 @@ import { IdentityStore } from '../identity/store.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
+import { Quotas } from '../quota/quota.ts';
+import { HttpSettings } from './http-settings.ts';
 import { Lockout } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
@@ -25,6 +27,8 @@ export interface Vault {
   readonly auditTable: AuditTable;
   readonly wrapping: Wrapping;
   readonly lockout: Lockout;
+  readonly quotas: Quotas;
+  readonly http: HttpSettings;
   /** Begins to remove what has expired. */
   startBackgroundWork(): void;
   /** Ends background work, closes devices and forgets the keys. */
@@ -88,6 +92,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     audit,
     auditTable,
     lockout: new Lockout(clock),
+    quotas: await Quotas.open(view(barrier, 'sys/quotas/'), clock),
+    http: await HttpSettings.open(view(barrier, 'sys/http-settings/')),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);

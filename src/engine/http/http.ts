@@ -12,6 +12,7 @@ import type { Random } from '../../lib/random.ts';
 import type { CoreRequest } from '../core/context.ts';
 import type { Response } from '../logical/response.ts';
 import { acceptList } from './list-method.ts';
+import { answerCors, type CorsSource } from './cors.ts';
 import { isParseRefusal, parseRequest } from './parse.ts';
 import { render } from './render.ts';
 
@@ -26,9 +27,16 @@ export interface EdgeOptions {
   readonly handle: (request: CoreRequest) => Promise<Response>;
   readonly log: Logger;
   readonly random: Pick<Random, 'uuid'>;
+  /** What the API says of headers; undefined while the vault is sealed. */
+  readonly settings: () => EdgeSettings | undefined;
   readonly maxRequestSize: number;
   /** Families of quorum endpoints that need no token on this listener. */
   readonly open: CoreRequest['open'];
+}
+
+/** Headers for browsers: who may call from other origins, and what pages are served with. */
+export interface EdgeSettings extends CorsSource {
+  readonly ui: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Certificates as PEM texts. */
@@ -42,7 +50,7 @@ export interface TlsMaterial {
 
 /** A server that is not listening yet. */
 export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): Server | HttpsServer {
-  const pages = otherPages();
+  const pages = otherPages(options.settings);
   const listener: RequestListener = (message, out) => {
     if (message.url?.startsWith('/v1/') === true) void serve(message, out, options);
     else pages(message, out);
@@ -75,6 +83,7 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
     if (!out.writableFinished) gone.abort();
   });
   try {
+    if (message.headers.origin !== undefined && answerCors(message, out, options.settings())) return;
     const request = await parseRequest(message, {
       maxRequestSize: options.maxRequestSize,
       open: options.open,
@@ -106,13 +115,14 @@ function publicMessage(error: unknown): string {
 }
 
 // Loaded with the first request that is not for the API: few engines ever see one.
-function otherPages(): RequestListener {
+function otherPages(settings: EdgeOptions['settings']): RequestListener {
   let app: Promise<RequestListener> | undefined;
   return (message, out) => {
     app ??= import('express').then(({ default: express }) => {
       const pages = express();
       pages.disable('x-powered-by');
       pages.use((_request, response) => {
+        for (const [name, values] of Object.entries(settings()?.ui ?? {})) response.setHeader(name, values);
         response.status(404).json({ errors: [] });
       });
       return pages as unknown as RequestListener;

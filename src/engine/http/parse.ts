@@ -81,6 +81,8 @@ export async function parseRequest(
     id: options.requestId,
     path: operation === 'list' && !path.endsWith('/') && path !== '' ? `${path}/` : path,
     operation,
+    method: message.method === LIST_AS ? 'LIST' : (message.method ?? ''),
+    headers,
     body,
     query,
     token: tokenOf(headers['x-vault-token'], headers.authorization),

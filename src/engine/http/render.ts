@@ -4,6 +4,21 @@ import type { Response } from '../logical/response.ts';
 
 /** Writes a response; a HEAD request gets everything but the body. */
 export function render(response: Response, requestId: string, out: ServerResponse, head: boolean): void {
+  for (const [name, value] of Object.entries(response.headers ?? {})) out.setHeader(name, value);
+  if (response.kind === 'stream') {
+    stream(response, out);
+    return;
+  }
+  if (response.kind === 'bytes') {
+    const { status, contentType, body } = response;
+    out.writeHead(status, {
+      'Cache-Control': 'no-store',
+      'Content-Type': contentType,
+      'Content-Length': body.length,
+    });
+    out.end(head ? undefined : body);
+    return;
+  }
   const { status, body } = envelope(response, requestId);
   if (body === undefined) {
     out.writeHead(status, { 'Cache-Control': 'no-store', 'Content-Type': 'application/json' });
@@ -17,4 +32,14 @@ export function render(response: Response, requestId: string, out: ServerRespons
     'Content-Length': Buffer.byteLength(text),
   });
   out.end(head ? undefined : text);
+}
+
+// The stream ends with its reader: nothing of it is kept for one that is slow.
+function stream({ contentType, start }: Response & { kind: 'stream' }, out: ServerResponse): void {
+  out.writeHead(200, { 'Cache-Control': 'no-store', 'Content-Type': contentType });
+  out.flushHeaders();
+  const stop = start((chunk) => {
+    if (!out.writableNeedDrain) out.write(chunk);
+  });
+  out.once('close', stop);
 }

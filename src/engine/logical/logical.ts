@@ -20,9 +20,9 @@ export interface Backend {
 
 /**
  * Who may call: everyone (no token needed); a token with the capability; one with sudo as well; or, for operations
- * of a quorum of share holders, a token unless the listener opens that family to everyone.
+ * of a quorum of share holders and for metrics, a token unless the listener opens that family to everyone.
  */
-export type Access = 'unauthenticated' | 'token' | 'sudo' | 'rekey' | 'generate-root';
+export type Access = 'unauthenticated' | 'token' | 'sudo' | 'rekey' | 'generate-root' | 'metrics';
 
 /** One row. Patterns are segments: a literal, `:name` for one segment, `*name` for the rest (also empty) but literals after it. */
 export interface PathRow<F extends Fields> {
@@ -157,7 +157,13 @@ function compile(pattern: string): (relative: string) => PathValues | undefined 
   const star = segments.findIndex((segment) => segment.startsWith('*'));
   const rest = segments[star]?.slice(1);
   const fixed = rest === undefined ? segments : segments.slice(0, star);
-  const tail = rest === undefined ? '' : segments.slice(star + 1).map((segment) => `/${segment}`).join('');
+  const tail =
+    rest === undefined
+      ? ''
+      : segments
+          .slice(star + 1)
+          .map((segment) => `/${segment}`)
+          .join('');
   return (whole) => {
     if (!whole.endsWith(tail)) return undefined;
     const relative = tail === '' ? whole : whole.slice(0, -tail.length);

@@ -25,7 +25,10 @@ export interface WrapInfo {
   readonly wrappedAccessor?: string;
 }
 
-export type Response =
+/** What a request is answered with; headers go onto the wire as they are. */
+export type Response = Answer & { readonly headers?: Readonly<Record<string, string>> };
+
+type Answer =
   /** atTop: the members of data are repeated beside the envelope, for old clients. */
   | {
       readonly kind: 'data';
@@ -46,6 +49,19 @@ export type Response =
       readonly status: number;
       readonly errors: readonly string[];
       readonly data?: JsonObject;
+    }
+  /** Anything that is not JSON. */
+  | {
+      readonly kind: 'bytes';
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: Uint8Array;
+    }
+  /** Lines that go on until the client leaves or the signal aborts. */
+  | {
+      readonly kind: 'stream';
+      readonly contentType: string;
+      readonly start: (write: (chunk: string) => void) => () => void;
     }
   /** Top-level JSON without an envelope: the endpoints that answer before there is a barrier. */
   | { readonly kind: 'raw'; readonly status: number; readonly body: Json };

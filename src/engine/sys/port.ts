@@ -6,6 +6,8 @@ import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
+import type { Quotas } from '../quota/quota.ts';
+import type { ProcessPort } from './process-port.ts';
 import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
 
 /** When the barrier's data key is replaced by itself. */
@@ -91,6 +93,25 @@ export interface SysPort {
   readonly generateRoot: GenerateRootPort;
   readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
   seal(): Promise<void>;
+  readonly quotas: Quotas;
+  readonly http: HttpSettingsPort;
+  readonly process: ProcessPort;
+  /** Everything behind the barrier; undefined unless the configuration opens it. */
+  readonly rawStorage: Storage | undefined;
+}
+
+/** Settings of the HTTP edge; undefined takes one away. */
+export interface HttpSettingsPort {
+  readonly cors: {
+    readonly enabled: boolean;
+    readonly allowedOrigins: readonly string[];
+    readonly allowedHeaders: readonly string[];
+  };
+  readonly ui: Readonly<Record<string, readonly string[]>>;
+  readonly audited: Readonly<Record<string, { readonly hmac: boolean }>>;
+  setCors(cors: HttpSettingsPort['cors']): Promise<void>;
+  setUi(name: string, values: readonly string[] | undefined): Promise<void>;
+  setAudited(name: string, value: { readonly hmac: boolean } | undefined): Promise<void>;
 }
 
 /** What the endpoints need that answer in every state; core implements it. */

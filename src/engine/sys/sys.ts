@@ -10,6 +10,11 @@ import { statusPaths } from './path-status.ts';
 import { toolPaths } from './path-tools.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { generateRootPaths } from './path-generate-root.ts';
+import { httpSettingsPaths } from './path-http-settings.ts';
+import { loggerPaths } from './path-loggers.ts';
+import { processPaths } from './path-process.ts';
+import { quotaPaths } from './path-quotas.ts';
+import { rawStoragePaths } from './path-raw.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
@@ -41,6 +46,11 @@ export function createSys(port: SysPort): Backend {
       ...capabilityPaths(port),
       ...internalUiPaths(port),
       ...openApiDocumentPaths(port),
+      ...quotaPaths(port),
+      ...httpSettingsPaths(port.http),
+      ...loggerPaths(port.process),
+      ...processPaths(port.process),
+      ...(port.rawStorage === undefined ? [] : rawStoragePaths(port.rawStorage)),
       ...keyPaths(port),
       ...wrappingPaths(port),
     ]),

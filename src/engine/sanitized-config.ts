@@ -1,0 +1,25 @@
+import type { JsonObject } from '../lib/json.ts';
+import type { EngineConfig } from './config.ts';
+
+/** A configuration as `sys/config/state/sanitized` shows it: what is where, and no credential. */
+export function sanitized(config: EngineConfig): JsonObject {
+  return {
+    api_addr: config.apiAddress,
+    default_lease_ttl: config.defaultLeaseTtl,
+    disable_mlock: true,
+    listeners: config.listeners.map(({ host, port, tls }) => ({
+      type: 'tcp',
+      config: {
+        address: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        tls_disable: tls === undefined,
+        ...(tls === undefined ? {} : { tls_cert_file: tls.certFile, tls_key_file: tls.keyFile }),
+      },
+    })),
+    log_format: 'json',
+    log_level: config.logLevel,
+    max_lease_ttl: config.maxLeaseTtl,
+    raw_storage_endpoint: config.rawStorage,
+    seals: [{ type: config.seal.type, disabled: false }],
+    storage: { type: config.storage.type, disable_clustering: true },
+  };
+}
