@@ -87,6 +87,12 @@ function describe(response: Response): AuditResponse | undefined {
       };
     case 'advised':
       return { data: response.data };
+    case 'leased':
+      return {
+        data: response.data,
+        secret: { leaseId: response.leaseId },
+        ...(response.warnings === undefined ? {} : { warnings: response.warnings }),
+      };
     case 'auth':
       return { auth: issued(response.auth) };
     case 'refusal':
@@ -95,6 +101,7 @@ function describe(response: Response): AuditResponse | undefined {
       return { wrapInfo: response.info };
     case 'empty':
     case 'login':
+    case 'secret':
     case 'raw':
       return undefined;
   }

@@ -44,6 +44,8 @@ export interface MountTableOptions {
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
+  /** Takes back what a mount gave: leases of its secrets, tokens of its logins. @returns why it failed */
+  readonly revokeAll: (prefix: string) => Promise<string | undefined>;
   readonly apiAddress?: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
@@ -135,13 +137,17 @@ export class MountTable {
       const entry = this.#find(table, path);
       if (entry === undefined) return undefined;
       if (SINGLETONS.includes(entry.type)) return { refused: `cannot unmount ${JSON.stringify(entry.path)}` };
+      const failed = await this.#emptied(prefixOf(entry));
+      if (failed !== undefined) return { refused: failed };
       // The marker goes with the table's change: what a crash leaves of the data is removed at the next start.
       const marker = jsonPut(`core/unmounted/${entry.uuid}`, { table });
       await this.#save(
         this.#entries.filter((each) => each !== entry),
         marker,
       );
+      const running = this.router.get(prefixOf(entry));
       this.router.delete(prefixOf(entry));
+      await running?.backend.close?.();
       await this.#purge(entry.uuid);
       return undefined;
     });
@@ -184,6 +190,8 @@ export class MountTable {
       const conflict = this.router.conflict(to);
       if (conflict !== undefined)
         return { refused: `path already in use at ${JSON.stringify(conflict.prefix)}` };
+      const failed = await this.#emptied(from);
+      if (failed !== undefined) return { refused: failed };
       const moved = { ...entry, path: isAuth ? to.slice('auth/'.length) : to };
       await this.#save(this.#entries.map((each) => (each === entry ? moved : each)));
       // Never served at both paths; the backend knows its storage only, and goes on as it is.
@@ -226,6 +234,31 @@ export class MountTable {
       this.router.set({ entry, backend, prefix: path, leaseTtl: this.leaseTtl(entry.config) });
   }
 
+  /** The mount of an accessor, while it runs. */
+  byAccessor(accessor: string): Mounted | undefined {
+    return this.router.all().find((mounted) => mounted.entry.accessor === accessor);
+  }
+
+  /** Ends the connections of all backends. */
+  async close(): Promise<void> {
+    await Promise.all(this.router.all().map(({ backend }) => backend.close?.() ?? Promise.resolve()));
+  }
+
+  // Nobody is served while what the mount gave is taken back; on failure it serves on.
+  async #emptied(prefix: string): Promise<string | undefined> {
+    const running = this.router.get(prefix);
+    if (running === undefined) return undefined;
+    this.router.set({ ...running, tainted: true });
+    try {
+      const failed = await this.#options.revokeAll(prefix);
+      if (failed !== undefined) this.router.set(running);
+      return failed;
+    } catch (error) {
+      this.router.set(running);
+      throw error;
+    }
+  }
+
   #find(table: 'mounts' | 'auth', path: string): MountEntry | undefined {
     return this.#entries.find((entry) => entry.table === table && entry.path === path);
   }
@@ -242,8 +275,7 @@ export class MountTable {
       tokens,
       policies,
       identity,
-      backendByAccessor: (accessor) =>
-        this.router.all().find((mounted) => mounted.entry.accessor === accessor)?.backend,
+      backendByAccessor: (accessor) => this.byAccessor(accessor)?.backend,
       hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
@@ -254,7 +286,9 @@ export class MountTable {
       prefix: prefixOf(entry),
       leaseTtl: this.leaseTtl(entry.config),
     };
+    const before = this.router.get(mounted.prefix)?.backend;
     this.router.set(mounted);
+    void before?.close?.().catch(() => undefined);
   }
 
   #storageOf(entry: MountEntry): Storage {

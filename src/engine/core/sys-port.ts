@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { SysPort } from '../sys/port.ts';
 import { view } from '../logical/storage.ts';
+import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
 import type { Vault } from './vault.ts';
@@ -56,6 +57,7 @@ export function sysPort(
     },
     policies,
     tokens,
+    leases: leasePort(vault),
     wrapping,
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),

@@ -11,6 +11,7 @@ import { toolPaths } from './path-tools.ts';
 import { capabilityPaths } from './path-capabilities.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
+import { leasePaths } from './path-leases.ts';
 import { mountPaths } from './path-mounts.ts';
 import { policyPaths } from './path-policies.ts';
 import { wrappingPaths } from './path-wrapping.ts';
@@ -36,6 +37,7 @@ export function createSys(port: SysPort): Backend {
       ...capabilityPaths(port),
       ...internalUiPaths(port),
       ...keyPaths(port),
+      ...leasePaths(port),
       ...wrappingPaths(port),
     ]),
   };
