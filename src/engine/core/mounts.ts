@@ -10,6 +10,8 @@ import type { PolicyStore } from './policies.ts';
 
 /** What a plug-in is made with. */
 export interface BackendContext {
+  /** Of the mount. */
+  readonly accessor: string;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
@@ -24,7 +26,11 @@ export interface BackendContext {
   readonly hasAuthType: (type: string) => boolean;
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress: string;
+  readonly passwordFrom: PasswordSource;
 }
+
+/** @returns a password of a password policy, or why there is none */
+export type PasswordSource = (policy: string) => Promise<string | { readonly refused: string }>;
 
 export type BackendFactory = (context: BackendContext) => Backend;
 
@@ -44,6 +50,7 @@ export interface MountTableOptions {
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
+  readonly passwordFrom: PasswordSource;
   /** Takes back what a mount gave: leases of its secrets, tokens of its logins. @returns why it failed */
   readonly revokeAll: (prefix: string) => Promise<string | undefined>;
   readonly apiAddress?: string;
@@ -268,6 +275,7 @@ export class MountTable {
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
     if (factory === undefined) return;
     const backend = factory({
+      accessor: entry.accessor,
       storage: this.#storageOf(entry),
       clock,
       random,
@@ -278,6 +286,7 @@ export class MountTable {
       backendByAccessor: (accessor) => this.byAccessor(accessor)?.backend,
       hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
+      passwordFrom: this.#options.passwordFrom,
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
     const mounted: Mounted = {

@@ -6,6 +6,7 @@ import type { Barrier } from '../barrier/barrier.ts';
 import { IdentityStore } from '../identity/store.ts';
 import { Leases } from '../lease/lease.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
+import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
 import { repeat, Ticker } from './background.ts';
@@ -92,6 +93,11 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     tokens,
     policies,
     identity,
+    passwordFrom: async (policy) => {
+      const password = await passwordFrom(view(barrier, 'sys/'), random, policy);
+      if (typeof password === 'string') return password;
+      return { refused: password?.message ?? 'no password policy found' };
+    },
     revokeAll: async (prefix) => {
       await tokens.revokePrefix(prefix);
       return leases.revokePrefix(prefix);

@@ -29,7 +29,7 @@ const open = () =>
               revokeSecret: async ({ internal }: HeldLease) => {
                 await Promise.resolve();
                 if (failing) throw new Error('the database is away');
-                revoked.push(String(internal['user']));
+                revoked.push(internal['user'] as string);
               },
               renewSecret: async () => {
                 await Promise.resolve();
