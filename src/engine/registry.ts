@@ -47,6 +47,7 @@ function tokenPort({
   policies,
   identity,
   backendByAccessor,
+  accessor,
   clock,
 }: BackendContext): Parameters<typeof createTokenAuth>[0] {
   return {
@@ -60,6 +61,8 @@ function tokenPort({
       if (backend?.renewLogin === undefined) return { refused: 'the auth method of this token is gone' };
       return backend.renewLogin(entry);
     },
+    entityOf: (name) =>
+      identity.resolveAlias({ name, mountAccessor: accessor, mountType: 'token', mountPath: 'auth/token/' }),
     revoke: (hash) => tokens.revoke(hash),
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
     sweep: () => tokens.sweep(),

@@ -16,3 +16,11 @@ export function isInBlocks(address: string, blocks: readonly string[]): boolean 
   }
   return list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
 }
+
+/** @returns whether a text is an address or a block of addresses. */
+export function isCidr(text: string): boolean {
+  const [address = '', bits, more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}

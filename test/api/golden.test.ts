@@ -40,7 +40,6 @@ const skipped: readonly {
     when: (each) => each.response.status === 403,
     reason: 'made with another token than the root token; acl.test.ts has them',
   },
-  { when: (each) => each.request.body?.type === 'batch', reason: 'batch tokens are not served' },
   {
     when: (each) =>
       /sys\/(?:mounts|auth|mounts\/auth)\/(?:pki|ssh|userpass|approle|k8s|jwt|cert)/.test(each.request.path),

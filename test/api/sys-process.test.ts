@@ -102,7 +102,9 @@ describe('settings of the edge', () => {
       'https://ui.example',
     );
     expect((await from('https://evil.example')).status).toBe(403);
-    const preflight = await from('https://ui.example', 'OPTIONS', { 'Access-Control-Request-Method': 'LIST' });
+    const preflight = await from('https://ui.example', 'OPTIONS', {
+      'Access-Control-Request-Method': 'LIST',
+    });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get('access-control-allow-headers')).toContain('X-Vault-Token');
     expect((await engine.call('DELETE', 'sys/config/cors')).status).toBe(204);
@@ -167,8 +169,7 @@ describe('quotas', () => {
     await engine.restart();
     expect((await engine.call('LIST', 'sys/quotas/rate-limit')).body.data.keys).toEqual(['kv']);
     await engine.call('DELETE', 'sys/quotas/rate-limit/kv');
-    for (let tries = 0; tries < 4; tries += 1)
-      expect((await engine.call('GET', 'kv/a')).status).toBe(200);
+    for (let tries = 0; tries < 4; tries += 1) expect((await engine.call('GET', 'kv/a')).status).toBe(200);
   });
 
   test('of several quotas the closest one counts', async () => {

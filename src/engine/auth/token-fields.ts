@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isCidr } from '../../lib/cidr.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { Login } from '../logical/login.ts';
 
@@ -86,8 +86,12 @@ export function readTokenFields(before: TokenParameters, given: GivenTokenFields
   if (next.numUses < 0) return "'token_num_uses' cannot be negative";
   if (!['default', 'service', 'batch', 'default-service', 'default-batch'].includes(next.type))
     return `invalid 'token_type' value ${JSON.stringify(next.type)}`;
-  if (next.type === 'batch' || next.type === 'default-batch')
-    return 'batch tokens are not supported by this version';
+  if (next.type === 'batch' || next.type === 'default-batch') {
+    const what =
+      next.period > 0 ? 'periodic tokens' : next.numUses > 0 ? 'tokens with limited use count' : undefined;
+    if (what !== undefined)
+      return `'token_type' cannot be 'batch' or 'default_batch' when set to generate ${what}`;
+  }
   const wrong = next.boundCidrs.find((cidr) => !isCidr(cidr));
   return wrong === undefined
     ? next
@@ -143,13 +147,6 @@ function normalPolicies(names: readonly string[]): string[] {
   return [
     ...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '')),
   ].toSorted();
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', bits, more] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || more !== undefined) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function snake(name: string): string {

@@ -137,6 +137,18 @@ export class Barrier {
     });
   }
 
+  /** Encrypts something that is kept elsewhere; it opens only in the same context. */
+  encrypt(context: string, plaintext: Uint8Array): Uint8Array {
+    const { active } = this.#open();
+    this.#encryptions += 1;
+    return sealRecord(active.key, active.term, context, plaintext);
+  }
+
+  /** @throws ERR_BARRIER_CORRUPT */
+  decrypt(context: string, record: Uint8Array): Uint8Array {
+    return openRecord(dataKey(this.#open(), record), context, record);
+  }
+
   async list(prefix: string, options?: ListOptions): Promise<string[]> {
     this.#open();
     return this.#physical.list(prefix, options);

@@ -99,6 +99,12 @@ function describe(response: Response): AuditResponse | undefined {
       };
     case 'advised':
       return { data: response.data };
+    case 'leased':
+      return {
+        data: response.data,
+        secret: { leaseId: response.leaseId },
+        ...(response.warnings === undefined ? {} : { warnings: response.warnings }),
+      };
     case 'auth':
       return { auth: issued(response.auth) };
     case 'refusal':
@@ -109,6 +115,7 @@ function describe(response: Response): AuditResponse | undefined {
     case 'login':
     case 'bytes':
     case 'stream':
+    case 'secret':
     case 'raw':
       return undefined;
   }

@@ -11,7 +11,7 @@ export interface Rendered {
 export function envelope(response: Response, requestId: string): Rendered {
   switch (response.kind) {
     case 'empty':
-      return { status: 204, body: undefined };
+      return { status: response.status ?? 204, body: undefined };
     case 'raw':
       return { status: response.status, body: response.body };
     case 'refusal':
@@ -42,9 +42,20 @@ export function envelope(response: Response, requestId: string): Rendered {
           auth: renderAuth(response.auth),
         },
       };
+    case 'leased':
+      return {
+        status: 200,
+        body: {
+          ...members(requestId, { data: response.data, warnings: response.warnings }),
+          lease_id: response.leaseId,
+          renewable: response.renewable,
+          lease_duration: response.leaseDuration,
+        },
+      };
     case 'login':
     case 'bytes':
     case 'stream':
+    case 'secret':
       throw new TypeError('this response has no JSON form');
     case 'wrapped':
       return {

@@ -38,19 +38,22 @@ export async function completeLogin(
   const policies = new Set(login.policies);
   if (!login.noDefaultPolicy) policies.add('default');
   const source = mounted.entry.path.replace(/\/$/, '').replaceAll('/', '-');
+  const tokenKind = tokenType(mounted.entry.config.tokenType, login.tokenType);
+  const isBatch = tokenKind === 'batch';
   const issued = await vault.tokens.create({
     parent: '',
     policies: [...policies].toSorted(),
     path: request.path,
     displayName: login.displayName === '' ? source : `${source}-${login.displayName}`,
     meta: login.meta,
-    numUses: login.numUses,
+    numUses: isBatch ? 0 : login.numUses,
     ttl,
-    explicitMaxTtl: login.explicitMaxTtl,
-    period: login.period,
-    renewable: true,
+    explicitMaxTtl: isBatch ? 0 : login.explicitMaxTtl,
+    period: isBatch ? 0 : login.period,
+    renewable: !isBatch,
     orphan: true,
     entityId,
+    type: tokenKind,
     ...(login.boundCidrs.length === 0 ? {} : { boundCidrs: login.boundCidrs }),
     login: { accessor, ttl: login.ttl, maxTtl: max, renewal: login.renewal },
   });
@@ -60,4 +63,11 @@ export async function completeLogin(
     auth: { clientToken: issued.text, entry: issued.entry, leaseDuration: ttl, identityPolicies },
     ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+// A mount may force a type; otherwise the method's role decides, and the mount where the role has no wish.
+function tokenType(ofMount: string | undefined, ofRole: string): 'service' | 'batch' {
+  if (ofMount === 'service' || ofMount === 'batch') return ofMount;
+  if (ofRole === 'default') return ofMount === 'default-batch' ? 'batch' : 'service';
+  return ofRole === 'batch' || ofRole === 'default-batch' ? 'batch' : 'service';
 }

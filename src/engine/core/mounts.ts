@@ -10,6 +10,8 @@ import type { PolicyStore } from './policies.ts';
 
 /** What a plug-in is made with. */
 export interface BackendContext {
+  /** Of the mount. */
+  readonly accessor: string;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
@@ -24,7 +26,11 @@ export interface BackendContext {
   readonly hasAuthType: (type: string) => boolean;
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress: string;
+  readonly passwordFrom: PasswordSource;
 }
+
+/** @returns a password of a password policy, or why there is none */
+export type PasswordSource = (policy: string) => Promise<string | { readonly refused: string }>;
 
 export type BackendFactory = (context: BackendContext) => Backend;
 
@@ -44,6 +50,9 @@ export interface MountTableOptions {
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
+  readonly passwordFrom: PasswordSource;
+  /** Takes back what a mount gave: leases of its secrets, tokens of its logins. @returns why it failed */
+  readonly revokeAll: (prefix: string) => Promise<string | undefined>;
   readonly apiAddress?: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
@@ -135,13 +144,17 @@ export class MountTable {
       const entry = this.#find(table, path);
       if (entry === undefined) return undefined;
       if (SINGLETONS.includes(entry.type)) return { refused: `cannot unmount ${JSON.stringify(entry.path)}` };
+      const failed = await this.#emptied(prefixOf(entry));
+      if (failed !== undefined) return { refused: failed };
       // The marker goes with the table's change: what a crash leaves of the data is removed at the next start.
       const marker = jsonPut(`core/unmounted/${entry.uuid}`, { table });
       await this.#save(
         this.#entries.filter((each) => each !== entry),
         marker,
       );
+      const running = this.router.get(prefixOf(entry));
       this.router.delete(prefixOf(entry));
+      await running?.backend.close?.();
       await this.#purge(entry.uuid);
       return undefined;
     });
@@ -184,6 +197,8 @@ export class MountTable {
       const conflict = this.router.conflict(to);
       if (conflict !== undefined)
         return { refused: `path already in use at ${JSON.stringify(conflict.prefix)}` };
+      const failed = await this.#emptied(from);
+      if (failed !== undefined) return { refused: failed };
       const moved = { ...entry, path: isAuth ? to.slice('auth/'.length) : to };
       await this.#save(this.#entries.map((each) => (each === entry ? moved : each)));
       // Never served at both paths; the backend knows its storage only, and goes on as it is.
@@ -226,6 +241,31 @@ export class MountTable {
       this.router.set({ entry, backend, prefix: path, leaseTtl: this.leaseTtl(entry.config) });
   }
 
+  /** The mount of an accessor, while it runs. */
+  byAccessor(accessor: string): Mounted | undefined {
+    return this.router.all().find((mounted) => mounted.entry.accessor === accessor);
+  }
+
+  /** Ends the connections of all backends. */
+  async close(): Promise<void> {
+    await Promise.all(this.router.all().map(({ backend }) => backend.close?.() ?? Promise.resolve()));
+  }
+
+  // Nobody is served while what the mount gave is taken back; on failure it serves on.
+  async #emptied(prefix: string): Promise<string | undefined> {
+    const running = this.router.get(prefix);
+    if (running === undefined) return undefined;
+    this.router.set({ ...running, tainted: true });
+    try {
+      const failed = await this.#options.revokeAll(prefix);
+      if (failed !== undefined) this.router.set(running);
+      return failed;
+    } catch (error) {
+      this.router.set(running);
+      throw error;
+    }
+  }
+
   #find(table: 'mounts' | 'auth', path: string): MountEntry | undefined {
     return this.#entries.find((entry) => entry.table === table && entry.path === path);
   }
@@ -235,6 +275,7 @@ export class MountTable {
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
     if (factory === undefined) return;
     const backend = factory({
+      accessor: entry.accessor,
       storage: this.#storageOf(entry),
       clock,
       random,
@@ -242,10 +283,10 @@ export class MountTable {
       tokens,
       policies,
       identity,
-      backendByAccessor: (accessor) =>
-        this.router.all().find((mounted) => mounted.entry.accessor === accessor)?.backend,
+      backendByAccessor: (accessor) => this.byAccessor(accessor)?.backend,
       hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
+      passwordFrom: this.#options.passwordFrom,
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
     const mounted: Mounted = {
@@ -254,7 +295,9 @@ export class MountTable {
       prefix: prefixOf(entry),
       leaseTtl: this.leaseTtl(entry.config),
     };
+    const before = this.router.get(mounted.prefix)?.backend;
     this.router.set(mounted);
+    void before?.close?.().catch(() => undefined);
   }
 
   #storageOf(entry: MountEntry): Storage {

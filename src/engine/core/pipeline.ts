@@ -9,6 +9,7 @@ import type { Core } from './core.ts';
 import { policiesOf } from './granted.ts';
 import { help, wantsHelp } from './help.ts';
 import { completeLogin } from './login.ts';
+import { completeSecret } from './secret.ts';
 
 type Stage = (context: Context) => Promise<Response | undefined> | Response | undefined;
 
@@ -29,7 +30,7 @@ const sealed: Response = { kind: 'refusal', status: 503, errors: ['Vault is seal
  * | route | (nothing: an unknown path is only told to whoever may know) |
  * | policy | 403 |
  * | audit request | 500 when no device takes the entry: nothing below has run |
- * | handle | what the endpoint says; 404 and 405 for what is not there; the answer is wrapped when asked for |
+ * | handle | what the endpoint says; 404 and 405 for what is not there; a secret gets its lease; the answer is wrapped when asked for |
  * | audit response | 500 when no device takes the entry: the answer is dropped |
  */
 export const stages: readonly { readonly name: string; readonly run: Stage }[] = [
@@ -140,7 +141,7 @@ async function findToken(context: Context): Promise<Response | undefined> {
 function route(context: Context): undefined {
   const { request, vault, token } = context;
   const mounted = vault.mounts.router.find(request.path);
-  if (mounted === undefined) return undefined;
+  if (mounted === undefined || mounted.tainted === true) return undefined;
   const relative = request.path.slice(mounted.prefix.length);
   context.mounted = mounted;
   context.row = mounted.backend.paths.find(relative);
@@ -190,12 +191,14 @@ async function countUse(context: Context): Promise<Response | undefined> {
 async function handleAndWrap(context: Context): Promise<Response> {
   const { request, vault } = context;
   const answered = await handleLogin(context);
-  const response =
-    answered.kind === 'login' ? await completeLogin(context, answered.login, answered.warnings) : answered;
+  let response = answered;
+  if (answered.kind === 'login') response = await completeLogin(context, answered.login, answered.warnings);
+  else if (answered.kind === 'secret') response = await completeSecret(context, answered);
   const wrappable =
     response.kind === 'data' ||
     response.kind === 'advised' ||
     response.kind === 'auth' ||
+    response.kind === 'leased' ||
     response.kind === 'raw';
   if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
     return response;

@@ -3,6 +3,7 @@ import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
 import { view } from '../logical/storage.ts';
+import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
 import { aclOf } from './granted.ts';
@@ -69,6 +70,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       use: (entry) => tokens.use(entry),
       acl: (entry) => aclOf(vault, entry),
     },
+    leases: leasePort(vault),
     wrapping,
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),

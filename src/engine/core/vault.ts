@@ -4,11 +4,14 @@ import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import { IdentityStore } from '../identity/store.ts';
+import { Leases } from '../lease/lease.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
+import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
 import { Quotas } from '../quota/quota.ts';
 import { HttpSettings } from './http-settings.ts';
+import { repeat, Ticker } from './background.ts';
 import { Lockout } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
@@ -20,6 +23,7 @@ export interface Vault {
   readonly barrier: Barrier;
   readonly cluster: ClusterInfo;
   readonly tokens: TokenStore;
+  readonly leases: Leases;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
   readonly mounts: MountTable;
@@ -67,25 +71,54 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   await recordVersion(barrier, options, new Date(clock.now()));
   const identity = new IdentityStore({ storage: view(barrier, 'sys/identity/'), clock, random });
   const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
-  const cubbyholes: { clear: (tokenHash: string) => Promise<void> } = { clear: () => Promise.resolve() };
+  const mounted: { table?: MountTable } = {};
+  const leases = new Leases({
+    storage: view(barrier, 'sys/lease/'),
+    clock,
+    random,
+    holder: (accessor) => {
+      const found = mounted.table?.byAccessor(accessor);
+      return found === undefined ? undefined : { limits: found.leaseTtl, backend: found.backend };
+    },
+  });
   const tokens = await TokenStore.open({
     storage: view(barrier, 'sys/token/'),
     clock,
     random,
-    onRevoke: (hash) => cubbyholes.clear(hash),
+    cipher: barrier,
+    onRevoke: async (hash) => {
+      await leases.expireOfToken(hash);
+      await mounted.table?.clearCubbyhole(hash);
+    },
   });
-  const mounts = await MountTable.open({ ...options, storage: barrier, tokens, policies, identity });
-  cubbyholes.clear = (hash) => mounts.clearCubbyhole(hash);
+  const mounts = await MountTable.open({
+    ...options,
+    storage: barrier,
+    tokens,
+    policies,
+    identity,
+    passwordFrom: async (policy) => {
+      const password = await passwordFrom(view(barrier, 'sys/'), random, policy);
+      if (typeof password === 'string') return password;
+      return { refused: password?.message ?? 'no password policy found' };
+    },
+    revokeAll: async (prefix) => {
+      await tokens.revokePrefix(prefix);
+      return leases.revokePrefix(prefix);
+    },
+  });
+  mounted.table = mounts;
   const audit = await options.openAudit(await auditSalt(options));
   const auditTable = await AuditTable.open(barrier, audit);
 
   const stop = new AbortController();
-  let sweeping = Promise.resolve();
-  let rotating = Promise.resolve();
+  const ticker = new Ticker(mounts.router, log);
+  const chores: Promise<void>[] = [];
   return {
     barrier,
     cluster,
     tokens,
+    leases,
     policies,
     identity,
     mounts,
@@ -96,13 +129,23 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     http: await HttpSettings.open(view(barrier, 'sys/http-settings/')),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
-      sweeping = sweep(tokens, clock, log, stop.signal);
-      rotating = keepRotating(options, stop.signal);
+      const begin = (
+        everyMs: number,
+        failure: string,
+        run: (signal: AbortSignal) => Promise<unknown>,
+      ): void => {
+        chores.push(repeat({ everyMs, failure, run }, clock, log, stop.signal));
+      };
+      begin(SWEEP_INTERVAL_MS, 'expired tokens could not be removed', () => tokens.sweep());
+      begin(SWEEP_INTERVAL_MS, 'expired leases could not be revoked', (signal) => leases.sweep(signal));
+      begin(SWEEP_INTERVAL_MS, 'the background work of mounts failed', () => ticker.tick());
+      begin(ROTATION_CHECK_MS, 'the key of the barrier could not be rotated', () => rotateIfDue(options));
     },
     seal: async () => {
       stop.abort();
-      await sweeping;
-      await rotating;
+      await Promise.all(chores);
+      await ticker.idle();
+      await mounts.close();
       barrier.seal();
       await audit.close();
     },
@@ -126,28 +169,7 @@ async function auditSalt({ barrier, random }: VaultOptions): Promise<Uint8Array>
 }
 
 // A new data key when the settings ask for one; the count of encryptions survives a crash up to the last round.
-async function keepRotating(
-  { barrier, clock, random, log }: VaultOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await clock.sleep(ROTATION_CHECK_MS, { signal });
-      if (await barrier.rotateIfDue(random, new Date(clock.now())))
-        log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
-    } catch (err) {
-      if (!signal.aborted) log.error({ err }, 'the key of the barrier could not be rotated');
-    }
-  }
-}
-
-async function sweep(tokens: TokenStore, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await clock.sleep(SWEEP_INTERVAL_MS, { signal });
-      await tokens.sweep();
-    } catch (err) {
-      if (!signal.aborted) log.error({ err }, 'expired tokens could not be removed');
-    }
-  }
+async function rotateIfDue({ barrier, clock, random, log }: VaultOptions): Promise<void> {
+  if (await barrier.rotateIfDue(random, new Date(clock.now())))
+    log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
 }

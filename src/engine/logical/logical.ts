@@ -1,4 +1,5 @@
 import { FieldRefusal, type Fields, type FieldValues, readFields } from './fields.ts';
+import type { HeldLease, SecretRenewal } from './lease.ts';
 import type { Renewal } from './login.ts';
 import type { LogicalRequest, Operation, TokenEntry } from './request.ts';
 import { badRequest, type Response } from './response.ts';
@@ -16,6 +17,14 @@ export interface Backend {
   readonly paths: PathTable;
   /** Auth methods: judges a renewal of a token that a login here gave. */
   renewLogin?(entry: TokenEntry): Promise<Renewal>;
+  /** Engines with leases: extends a secret, or says why not. A throw fails the renewal and changes nothing. */
+  renewSecret?(lease: HeldLease): Promise<SecretRenewal>;
+  /** Engines with leases: takes a secret back; also one that is gone already. A throw is tried again later. */
+  revokeSecret?(lease: HeldLease): Promise<void>;
+  /** Work that time brings. Called about once a second while the vault is open, never twice at once. */
+  tick?(): Promise<void>;
+  /** Ends connections. Called when the mount goes, is made anew, or the vault is sealed. */
+  close?(): Promise<void>;
 }
 
 /**

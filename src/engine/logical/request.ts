@@ -2,10 +2,11 @@ import type { JsonObject } from '../../lib/json.ts';
 
 export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list';
 
-/** A service token as it is stored; times are seconds since the epoch. */
+/** A service token as it is stored, or what a batch token holds; times are seconds since the epoch. */
 export interface TokenEntry {
   /** Salted hash of the token: its name in storage and in the cubbyhole. */
   readonly hash: string;
+  /** Empty for batch tokens. */
   readonly accessor: string;
   readonly parent: string;
   readonly policies: readonly string[];
@@ -25,7 +26,7 @@ export interface TokenEntry {
   readonly renewable: boolean;
   readonly orphan: boolean;
   readonly entityId: string;
-  readonly type: 'service';
+  readonly type: 'service' | 'batch';
   /** Blocks of addresses it may be used from; missing for all. */
   readonly boundCidrs?: readonly string[];
   /** How a login gave it; missing for tokens made of tokens. */
@@ -59,6 +60,8 @@ export interface NewToken {
   readonly entityId: string;
   readonly boundCidrs?: readonly string[];
   readonly login?: TokenLogin;
+  /** Missing for service. */
+  readonly type?: 'service' | 'batch';
   /** A text chosen by a root user instead of a random one. */
   readonly id?: string;
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../lib/json.ts';
+import type { SecretLease } from './lease.ts';
 import type { Login } from './login.ts';
 import type { TokenEntry } from './request.ts';
 
@@ -42,8 +43,25 @@ type Answer =
   | { readonly kind: 'auth'; readonly auth: AuthResult; readonly warnings?: readonly string[] }
   /** A proven identity; the token is made of it by core. */
   | { readonly kind: 'login'; readonly login: Login; readonly warnings?: readonly string[] }
+  /** A secret with a lifetime: core stores its lease before the answer leaves. */
+  | {
+      readonly kind: 'secret';
+      readonly data: JsonObject;
+      readonly lease: SecretLease;
+      readonly warnings?: readonly string[];
+    }
+  /** What core makes of a secret, and the answer to its renewal. */
+  | {
+      readonly kind: 'leased';
+      readonly data: JsonObject | null;
+      readonly leaseId: string;
+      readonly renewable: boolean;
+      /** Seconds. */
+      readonly leaseDuration: number;
+      readonly warnings?: readonly string[];
+    }
   | { readonly kind: 'wrapped'; readonly info: WrapInfo }
-  | { readonly kind: 'empty' }
+  | { readonly kind: 'empty'; readonly status?: 202 }
   | {
       readonly kind: 'refusal';
       readonly status: number;
@@ -73,6 +91,9 @@ export function data(value: JsonObject | null, warnings?: readonly string[]): Re
 }
 
 export const empty: Response = { kind: 'empty' };
+
+/** 202 without a body: it will be done. */
+export const accepted: Response = { kind: 'empty', status: 202 };
 
 /** 404 without a message: nothing is there. */
 export const notFound: Response = { kind: 'refusal', status: 404, errors: [] };

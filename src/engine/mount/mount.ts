@@ -42,6 +42,8 @@ export interface Mounted {
   /** The full prefix in the API: `secret/`, `auth/token/`. */
   readonly prefix: string;
   readonly leaseTtl: LeaseTtl;
+  /** It is going: nobody is served any more. */
+  readonly tainted?: true;
 }
 
 /** Longest-prefix lookup over whole segments. */

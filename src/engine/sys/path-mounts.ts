@@ -172,6 +172,10 @@ async function tune(
     if (value !== undefined && key !== 'path') settings[key] = value as Json;
   const config = readConfig(settings);
   if (typeof config === 'string') return badRequest(config);
+  if (config.tokenType !== undefined && table !== 'auth')
+    return badRequest("'token_type' can only be modified on auth mounts");
+  if (config.tokenType !== undefined && slash(name) === 'token/')
+    return badRequest("'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
   const entry = await port.mounts.tune(table, slash(name), (before) => ({
     ...before,
     description: values.description ?? before.description,
@@ -213,7 +217,11 @@ function readConfig(given: JsonObject): Settings | string {
   const force = member(given, 'force_no_cache');
   if (typeof force === 'boolean') config.forceNoCache = force;
   const tokenType = member(given, 'token_type');
-  if (typeof tokenType === 'string' && tokenType !== '') config.tokenType = tokenType;
+  if (typeof tokenType === 'string' && tokenType !== '') {
+    if (!['default-service', 'default-batch', 'service', 'batch'].includes(tokenType))
+      return "invalid value for 'token_type'";
+    config.tokenType = tokenType;
+  }
   for (const [name, target] of [
     ['passthrough_request_headers', 'passthroughRequestHeaders'],
     ['allowed_response_headers', 'allowedResponseHeaders'],

@@ -1,7 +1,8 @@
 import { fromBase64, text } from '../../lib/bytes.ts';
+import type { Random } from '../../lib/random.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../logical/response.ts';
-import { getJson, jsonPut } from '../logical/storage.ts';
+import { getJson, jsonPut, type Storage } from '../logical/storage.ts';
 import { generatePassword, parsePasswordPolicy, PasswordPolicyInvalid } from './password-policy.ts';
 import type { SysPort } from './port.ts';
 
@@ -14,18 +15,7 @@ const TRIALS = 20;
 
 /** policies/password: how generated passwords look. */
 export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
-  const key = (name: string): string => `password_policy/${name}`;
-  const stored = (name: string): Promise<{ readonly policy: string } | undefined> =>
-    getJson<{ policy: string }>(storage, key(name));
-  const generate = (policy: string): string | PasswordPolicyInvalid => {
-    const parsed = parsePasswordPolicy(policy);
-    if (parsed instanceof PasswordPolicyInvalid) return parsed;
-    const bytes = (length: number): Uint8Array => random.bytes(length);
-    return (
-      generatePassword(parsed, bytes) ??
-      new PasswordPolicyInvalid('the rules are met too seldom: lower min-chars or raise the length')
-    );
-  };
+  const generate = (policy: string): string | PasswordPolicyInvalid => generateFrom(policy, random);
   const write = async (name: string, given: string): Promise<Response> => {
     if (given === '') return badRequest('missing policy');
     const policy = decoded(given);
@@ -65,7 +55,7 @@ export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
         read: {
           summary: 'Retrieve an existing password policy.',
           handler: async (_request, values) => {
-            const found = await stored(values.name);
+            const found = await stored(storage, values.name);
             return found === undefined ? notFound : data({ policy: found.policy });
           },
         },
@@ -90,7 +80,7 @@ export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
         read: {
           summary: 'Generate a password from an existing password policy.',
           handler: async (_request, values) => {
-            const found = await stored(values.name);
+            const found = await stored(storage, values.name);
             if (found === undefined) return notFound;
             const password = generate(found.policy);
             return password instanceof PasswordPolicyInvalid
@@ -101,6 +91,34 @@ export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
       },
     }),
   ];
+}
+
+/** @returns a password of a stored policy; undefined where there is none of that name */
+export async function passwordFrom(
+  storage: Storage,
+  random: Random,
+  name: string,
+): Promise<string | PasswordPolicyInvalid | undefined> {
+  const found = await stored(storage, name);
+  return found === undefined ? undefined : generateFrom(found.policy, random);
+}
+
+function key(name: string): string {
+  return `password_policy/${name}`;
+}
+
+function stored(storage: Storage, name: string): Promise<{ readonly policy: string } | undefined> {
+  return getJson<{ policy: string }>(storage, key(name));
+}
+
+function generateFrom(policy: string, random: Random): string | PasswordPolicyInvalid {
+  const parsed = parsePasswordPolicy(policy);
+  if (parsed instanceof PasswordPolicyInvalid) return parsed;
+  const bytes = (length: number): Uint8Array => random.bytes(length);
+  return (
+    generatePassword(parsed, bytes) ??
+    new PasswordPolicyInvalid('the rules are met too seldom: lower min-chars or raise the length')
+  );
 }
 
 // Policies may come as base64, which saves clients from escaping them.

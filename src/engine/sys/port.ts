@@ -18,6 +18,14 @@ export interface RotationSettings {
   readonly interval: number;
 }
 
+/** 0 is never. */
+export interface LeaseTimes {
+  readonly issueTime: number;
+  readonly expireTime: number;
+  readonly lastRenewal: number;
+  readonly renewable: boolean;
+}
+
 /** What the system backend needs of an open vault; core implements it. */
 export interface SysPort {
   /** Below sys/ of the barrier: settings that the endpoints keep themselves. */
@@ -72,6 +80,28 @@ export interface SysPort {
     use(entry: TokenEntry): Promise<boolean>;
     /** The rules that a token is under, by itself and by its entity. */
     acl(entry: TokenEntry): Promise<Acl>;
+  };
+  /** Of secrets and of tokens that expire; times are seconds since the epoch. */
+  readonly leases: {
+    lookup(id: string): Promise<LeaseTimes | undefined>;
+    /** @param prefix empty or ending in a slash */
+    list(prefix: string): Promise<string[]>;
+    renew(
+      id: string,
+      increment: number,
+    ): Promise<
+      | { readonly ttl: number; readonly renewable: boolean; readonly warnings: readonly string[] }
+      | { readonly refused: string }
+    >;
+    /** @param sync whether it is done when this resolves. @returns why it failed */
+    revoke(id: string, sync: boolean): Promise<string | undefined>;
+    /** @param prefix ends in a slash. @returns why it failed */
+    revokePrefix(
+      prefix: string,
+      how: { readonly sync: boolean; readonly force: boolean },
+    ): Promise<string | undefined>;
+    tidy(): Promise<void>;
+    irrevocable(): Promise<{ readonly id: string; readonly mount: string; readonly error: string }[]>;
   };
   readonly wrapping: {
     lookup(token: string): Promise<JsonObject | undefined>;

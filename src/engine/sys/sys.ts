@@ -17,6 +17,7 @@ import { quotaPaths } from './path-quotas.ts';
 import { rawStoragePaths } from './path-raw.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
+import { leasePaths } from './path-leases.ts';
 import { mountPaths } from './path-mounts.ts';
 import { openApiDocumentPaths } from './path-openapi.ts';
 import { policyPaths } from './path-policies.ts';
@@ -52,6 +53,7 @@ export function createSys(port: SysPort): Backend {
       ...processPaths(port.process),
       ...(port.rawStorage === undefined ? [] : rawStoragePaths(port.rawStorage)),
       ...keyPaths(port),
+      ...leasePaths(port),
       ...wrappingPaths(port),
     ]),
   };

@@ -4,15 +4,18 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { NewToken, TokenEntry } from '../logical/request.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../logical/storage.ts';
-import { type ExpiryIndex, createExpiryIndex } from './expiry.ts';
+import { type ExpiryIndex, createExpiryIndex } from '../logical/expiry-index.ts';
+import { isBatchToken, openBatchToken, sealBatchToken, type TokenCipher } from './batch.ts';
 
 /**
- * Service tokens: issued, looked up by a salted hash, renewed, revoked with all their children.
+ * Service tokens: issued, looked up by a salted hash, renewed, revoked with all their children. Batch tokens: issued
+ * and read, and no more, since they are nowhere but in their text.
  *
  * I1  The text of a token is nowhere at rest: entries, indexes and the cubbyhole are named by HMAC-SHA256(salt, token).
- * I2  A token is created, renewed or removed with its indexes (accessor, parent, expiry) in one atomic write.
+ * I2  A token is created, renewed or removed with its indexes (accessor, parent, path, expiry) in one atomic write.
  * I3  An expired or used-up token is refused at once, whether or not the sweeper has been there.
  * I4  Revoking a token revokes its descendants; orphans have no parent.
+ * I5  A batch token is good while its time runs and its parent, if it has one, is good.
  */
 export interface IssuedToken {
   readonly text: string;
@@ -20,12 +23,15 @@ export interface IssuedToken {
 }
 
 const CACHE_SIZE = 20_000;
+// What is longer cannot be a key of the storage.
+const INDEXED_PATH = 500;
 
 export class TokenStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #salt: KeyObject;
+  readonly #cipher: TokenCipher;
   readonly #expiry: ExpiryIndex;
   readonly #cache = new BoundedMap<string, TokenEntry>(CACHE_SIZE);
   readonly #onRevoke: (hash: string) => Promise<void>;
@@ -37,6 +43,7 @@ export class TokenStore {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#onRevoke = options.onRevoke;
+    this.#cipher = options.cipher;
     this.#salt = createSecretKey(salt);
     this.#expiry = createExpiryIndex(options.storage);
   }
@@ -58,7 +65,8 @@ export class TokenStore {
 
   /** @returns the entry of a token that may be used now. */
   async lookup(text: string): Promise<TokenEntry | undefined> {
-    return text === '' ? undefined : this.byHash(this.hash(text));
+    if (text === '') return undefined;
+    return isBatchToken(text) ? this.#openBatch(text) : this.byHash(this.hash(text));
   }
 
   async byHash(hash: string): Promise<TokenEntry | undefined> {
@@ -89,6 +97,7 @@ export class TokenStore {
 
   /** @returns undefined when a chosen id is taken, or the parent was revoked meanwhile */
   async create(request: NewToken): Promise<IssuedToken | undefined> {
+    if (request.type === 'batch') return this.#createBatch(request);
     const text = request.id ?? `hvs.${this.#random.base62(24)}`;
     const hash = this.hash(text);
     if (request.id !== undefined && (await this.#storage.get(`id/${hash}`)) !== undefined) return undefined;
@@ -108,6 +117,7 @@ export class TokenStore {
       jsonPut(`id/${hash}`, entry),
       jsonPut(`accessor/${this.hash(entry.accessor)}`, { hash, accessor: entry.accessor }),
       ...(entry.parent === '' ? [] : [jsonPut(`parent/${entry.parent}/${hash}`, {})]),
+      ...(isIndexed(entry) ? [jsonPut(pathKey(entry), {})] : []),
       ...this.#expiry.set(hash, 0, entry.expireTime),
     ]);
     this.#cache.set(entry.hash, entry);
@@ -163,6 +173,34 @@ export class TokenStore {
     await this.#remove(hash, freed);
   }
 
+  /** @param id the creation path of a token that expires, and `/h` with its hash: its lease in the API */
+  async byLease(id: string): Promise<TokenEntry | undefined> {
+    const slash = id.lastIndexOf('/h');
+    const entry = await getJson<TokenEntry>(this.#storage, `id/${id.slice(slash + 2)}`);
+    return entry !== undefined && isIndexed(entry) && entry.path === id.slice(0, slash) ? entry : undefined;
+  }
+
+  /** Children of a prefix of creation paths; tokens that expire are `h` and their hash. */
+  leases(prefix: string): Promise<string[]> {
+    return this.#storage.list(`path/${prefix}`);
+  }
+
+  /** Revokes the tokens that were created below a path, which ends in a slash. */
+  async revokePrefix(prefix: string): Promise<void> {
+    for (;;) {
+      const names = await this.#storage.list(`path/${prefix}`, { limit: 500 });
+      for (const name of names) {
+        if (name.endsWith('/')) await this.revokePrefix(prefix + name);
+        else {
+          await this.revoke(name.slice(1));
+          // Also what a crash left behind; the index goes in any case, and so this ends.
+          await this.#storage.delete(`path/${prefix}${name}`);
+        }
+      }
+      if (names.length < 500) return;
+    }
+  }
+
   /** Revokes what has expired. @returns how many tokens */
   async sweep(): Promise<number> {
     const due = await this.#expiry.due(this.#now());
@@ -183,9 +221,35 @@ export class TokenStore {
       { type: 'delete', key: `id/${hash}` },
       { type: 'delete', key: `accessor/${this.hash(entry.accessor)}` },
       ...(entry.parent === '' ? [] : [{ type: 'delete', key: `parent/${entry.parent}/${hash}` } as const]),
+      ...(isIndexed(entry) ? [{ type: 'delete', key: pathKey(entry) } as const] : []),
       ...this.#expiry.set(hash, entry.expireTime, 0),
     ]);
     this.#cache.delete(hash);
+  }
+
+  async #createBatch({ id: _id, ttl, type: _type, ...rest }: NewToken): Promise<IssuedToken | undefined> {
+    if (rest.parent !== '' && (await this.byHash(rest.parent)) === undefined) return undefined;
+    const now = this.#now();
+    const sealed = {
+      ...rest,
+      accessor: '',
+      creationTime: now,
+      creationTtl: ttl,
+      expireTime: now + ttl,
+      lastRenewal: 0,
+      numUses: 0,
+      renewable: false,
+      type: 'batch',
+    } as const;
+    const text = sealBatchToken(this.#cipher, sealed);
+    return { text, entry: { ...sealed, hash: this.hash(text) } };
+  }
+
+  async #openBatch(text: string): Promise<TokenEntry | undefined> {
+    const opened = openBatchToken(this.#cipher, text);
+    if (opened === undefined || opened.expireTime <= this.#now()) return undefined;
+    if (opened.parent !== '' && (await this.byHash(opened.parent)) === undefined) return undefined;
+    return { ...opened, hash: this.hash(text) };
   }
 
   #now(): number {
@@ -197,6 +261,15 @@ export interface TokenStoreOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
-  /** Clears what belongs to a token (its cubbyhole) before the token is gone. May be called again after a crash. */
+  readonly cipher: TokenCipher;
+  /** Clears what belongs to a token (its cubbyhole, its leases) before the token is gone. May be called again after a crash. */
   readonly onRevoke: (hash: string) => Promise<void>;
+}
+
+function isIndexed(entry: TokenEntry): boolean {
+  return entry.expireTime !== 0 && entry.path.length <= INDEXED_PATH;
+}
+
+function pathKey(entry: TokenEntry): string {
+  return `path/${entry.path}/h${entry.hash}`;
 }

@@ -5,7 +5,14 @@ import { type Path, path } from '../../logical/logical.ts';
 import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
 import type { TokenPort } from './port.ts';
-import { forbidden, namesPolicies, rolePolicies, type RoleStore, type TokenRole } from './role.ts';
+import {
+  allowsAlias,
+  forbidden,
+  namesPolicies,
+  rolePolicies,
+  type RoleStore,
+  type TokenRole,
+} from './role.ts';
 
 const fields = {
   id: { type: 'string', description: 'Value for the token', default: '' },
@@ -89,25 +96,39 @@ async function create(
 ): Promise<Response> {
   const parent = request.token;
   if (parent === undefined) return permissionDenied;
+  if (parent.type === 'batch') return badRequest('batch tokens cannot create more tokens');
   if (parent.numUses > 0) return badRequest('restricted use token cannot generate child tokens');
+  const type = tokenType(values, role);
+  if (type === undefined) return badRequest("invalid 'token_type' value");
   const sudo =
     (orphaned && role === undefined) || (await tokens.hasSudo(parent, request.mountPoint + request.path));
-  const refusal = check(values, sudo);
+  const refusal = check(values, sudo) ?? (type === 'batch' ? checkBatch(values) : undefined);
   if (refusal !== undefined) return badRequest(refusal);
+  const owner = await explicitEntity(tokens, values.entity_alias, role);
+  if (owner !== undefined && 'kind' in owner) return owner;
 
   const policies = choosePolicies(values, parent, sudo, role);
   if (typeof policies === 'string') return badRequest(policies);
 
+  if (type === 'batch' && policies.includes('root')) return badRequest('batch tokens cannot be root tokens');
+
   const orphan = orphaned || values.no_parent;
-  const explicitMaxTtl = smaller(seconds(values.explicit_max_ttl) ?? 0, role?.explicitMaxTtl ?? 0);
-  const period = role?.period || (seconds(values.period) ?? 0);
+  const warnings: string[] = [];
+  const ofRole = type === 'batch' ? undefined : role;
+  const explicitMaxTtl = lesser(
+    'Explicit max TTL',
+    values.explicit_max_ttl,
+    ofRole?.explicitMaxTtl,
+    warnings,
+  );
+  const period = lesser('Period', values.period, ofRole?.period, warnings);
   const wanted = seconds(values.ttl) || seconds(values.lease) || 0;
   const unlimited = policies.includes('root') && wanted === 0 && period === 0 && explicitMaxTtl === 0;
   if (unlimited && parent.expireTime !== 0) {
     return badRequest('expiring root tokens cannot create non-expiring root tokens');
   }
-  const warnings: string[] = [];
   const ttl = unlimited ? 0 : grant({ wanted, period, explicitMaxTtl }, request.leaseTtl, warnings);
+  const boundCidrs = role?.boundCidrs ?? (orphan || ttl === 0 ? undefined : parent.boundCidrs);
   const suffix = role === undefined || role.pathSuffix === '' ? '' : `/${role.pathSuffix}`;
 
   const issued = await tokens.create({
@@ -117,13 +138,15 @@ async function create(
     displayName:
       values.display_name === '' ? 'token' : `token-${values.display_name.replaceAll(/[^a-zA-Z0-9-]/g, '-')}`,
     meta: values.meta ?? null,
-    numUses: smaller(values.num_uses, role?.numUses ?? 0),
+    numUses: type === 'batch' ? 0 : smaller(values.num_uses, role?.numUses ?? 0),
     ttl,
     explicitMaxTtl,
     period,
-    renewable: values.renewable && role?.renewable !== false && ttl !== 0,
+    renewable: type === 'service' && values.renewable && role?.renewable !== false && ttl !== 0,
     orphan,
-    entityId: parent.entityId,
+    entityId: owner?.id ?? (orphan ? '' : parent.entityId),
+    type,
+    ...(boundCidrs === undefined || boundCidrs.length === 0 ? {} : { boundCidrs }),
     ...(values.id === '' ? {} : { id: values.id }),
   });
   if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
@@ -141,13 +164,53 @@ function smaller(a: number, b: number): number {
   return Math.min(a, b);
 }
 
-function check(values: CreateFields, sudo: boolean): string | undefined {
-  if (!['', 'default', 'service', 'default-service'].includes(values.type)) {
-    return values.type === 'batch'
-      ? 'batch tokens are not supported by this version'
-      : "invalid 'token_type' value";
+// A role may decide, or leave it to the caller.
+function tokenType(values: CreateFields, role: TokenRole | undefined): 'service' | 'batch' | undefined {
+  if (role?.tokenType === 'service' || role?.tokenType === 'batch') return role.tokenType;
+  if (values.type === '' && role?.tokenType === 'default-batch') return 'batch';
+  if (values.type === 'batch') return 'batch';
+  return ['', 'default', 'service', 'default-service'].includes(values.type) ? 'service' : undefined;
+}
+
+function checkBatch(values: CreateFields): string | undefined {
+  const set =
+    seconds(values.explicit_max_ttl) !== 0
+      ? 'explicit_max_ttl'
+      : values.num_uses !== 0
+        ? 'num_uses'
+        : seconds(values.period) !== 0
+          ? 'period'
+          : undefined;
+  return set === undefined ? undefined : `batch tokens cannot have ${JSON.stringify(set)} set`;
+}
+
+async function explicitEntity(
+  tokens: TokenPort,
+  alias: string,
+  role: TokenRole | undefined,
+): Promise<{ readonly id: string } | Response | undefined> {
+  if (alias === '') return undefined;
+  if (role === undefined) return badRequest("'entity_alias' is only allowed in combination with token role");
+  if (!allowsAlias(role, alias)) return badRequest("invalid 'entity_alias' value");
+  const entity = await tokens.entityOf(alias);
+  return entity.disabled
+    ? { kind: 'refusal', status: 403, errors: ['entity from given entity alias is disabled'] }
+    : entity;
+}
+
+// Given in the call and by the role: the lesser of both.
+function lesser(what: string, given: string, ofRole: number | undefined, warnings: string[]): number {
+  const asked = seconds(given) ?? 0;
+  const chosen = smaller(asked, ofRole ?? 0);
+  if (asked > 0 && (ofRole ?? 0) > 0) {
+    warnings.push(
+      `${what} specified both during creation call and in role; using the lesser value of ${chosen} seconds`,
+    );
   }
-  if (values.entity_alias !== '') return 'entity aliases are not supported by this version';
+  return chosen;
+}
+
+function check(values: CreateFields, sudo: boolean): string | undefined {
   if (values.id !== '' && !sudo) return 'root or sudo privileges required to specify token id';
   if (values.id.startsWith('hvs.') || values.id.startsWith('s.') || values.id.includes('.')) {
     return values.id === ''

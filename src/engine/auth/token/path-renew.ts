@@ -18,6 +18,7 @@ export function renewPaths(tokens: TokenPort): Path[] {
     wanted: number,
   ): Promise<Response> => {
     if (entry === undefined) return badRequest('token not found');
+    if (entry.type === 'batch') return badRequest('batch tokens cannot be renewed');
     if (!entry.renewable || entry.expireTime === 0) return badRequest('lease is not renewable');
     const login = entry.login === undefined ? undefined : await tokens.renewLogin(entry);
     if (login !== undefined) return badRequest(login.refused);

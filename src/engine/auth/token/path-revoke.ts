@@ -2,6 +2,7 @@ import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, permissionDenied } from '../../logical/response.ts';
 import type { TokenPort } from './port.ts';
 
+const batch = badRequest('batch tokens cannot be revoked');
 const token = { type: 'string', description: 'Token to revoke', default: '' } as const;
 
 /** revoke, revoke-self, revoke-accessor, revoke-orphan and tidy. */
@@ -16,6 +17,7 @@ export function revokePaths(tokens: TokenPort): Path[] {
           summary: 'Revoke the calling token.',
           handler: async (request) => {
             if (request.token === undefined) return permissionDenied;
+            if (request.token.type === 'batch') return batch;
             await tokens.revoke(request.token.hash);
             return empty;
           },
@@ -52,6 +54,7 @@ export function revokePaths(tokens: TokenPort): Path[] {
             if (values.token === '') return badRequest('missing token ID');
             const entry = await tokens.lookup(values.token);
             if (entry === undefined) return badRequest('token to revoke not found');
+            if (entry.type === 'batch') return batch;
             await tokens.revokeOrphan(entry.hash);
             return empty;
           },
@@ -68,6 +71,7 @@ export function revokePaths(tokens: TokenPort): Path[] {
           handler: async (_request, values) => {
             if (values.token === '') return badRequest('missing token ID');
             const entry = await tokens.lookup(values.token);
+            if (entry?.type === 'batch') return batch;
             if (entry !== undefined) await tokens.revoke(entry.hash);
             return empty;
           },

@@ -1,7 +1,17 @@
+import { isCidr } from '../../../lib/cidr.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound } from '../../logical/response.ts';
 import type { RoleStore, TokenRole } from './role.ts';
+
+const TOKEN_TYPES: readonly string[] = [
+  '',
+  'default',
+  'service',
+  'batch',
+  'default-service',
+  'default-batch',
+];
 
 const fields = {
   role_name: { type: 'string', description: 'Name of the role', required: true },
@@ -34,14 +44,16 @@ const fields = {
   },
   token_no_default_policy: { type: 'bool', description: 'Whether to leave the default policy out.' },
   token_num_uses: { type: 'int', description: 'Uses of a token of this role; 0 is without limit.' },
-  token_type: { type: 'string', description: 'service, or default-service to let the caller choose.' },
-  token_bound_cidrs: { type: 'commaList', description: 'Not supported: addresses cannot limit a token yet.' },
-  bound_cidrs: {
-    type: 'commaList',
-    description: 'Not supported: addresses cannot limit a token yet.',
-    deprecated: true,
+  token_type: {
+    type: 'string',
+    description: 'service, batch, default-service or default-batch; the latter two let the caller choose.',
   },
-  allowed_entity_aliases: { type: 'commaList', description: 'Not supported: there are no entities yet.' },
+  token_bound_cidrs: { type: 'commaList', description: 'Blocks of addresses that tokens may be used from.' },
+  bound_cidrs: { type: 'commaList', description: 'Use token_bound_cidrs instead.', deprecated: true },
+  allowed_entity_aliases: {
+    type: 'commaList',
+    description: 'Names or globs of entity aliases that tokens of this role may be made for.',
+  },
 } as const;
 
 /** roles and roles/:role_name. */
@@ -71,25 +83,19 @@ export function rolePaths(roles: RoleStore): Path[] {
         update: {
           summary: 'Create or update a token role.',
           handler: async (_request, values) => {
-            if ((values.token_bound_cidrs ?? values.bound_cidrs ?? []).length > 0) {
-              return badRequest('token_bound_cidrs is not supported by this version');
-            }
-            if ((values.allowed_entity_aliases ?? []).length > 0) {
-              return badRequest('allowed_entity_aliases is not supported by this version');
-            }
-            const tokenType = values.token_type ?? 'default-service';
-            if (!['', 'default', 'default-service', 'service'].includes(tokenType)) {
+            const before = await roles.get(values.role_name);
+            const tokenType = values.token_type ?? before?.tokenType ?? 'default-service';
+            if (!TOKEN_TYPES.includes(tokenType)) return badRequest("invalid 'token_type' value");
+            const boundCidrs = values.token_bound_cidrs ?? values.bound_cidrs ?? before?.boundCidrs ?? [];
+            const wrong = boundCidrs.find((cidr) => !isCidr(cidr));
+            if (wrong !== undefined)
               return badRequest(
-                tokenType.endsWith('batch')
-                  ? 'batch tokens are not supported by this version'
-                  : "invalid 'token_type' value",
+                `error parsing bound_cidrs: ${JSON.stringify(wrong)} is no block of addresses`,
               );
-            }
             const suffix = values.path_suffix ?? '';
             if (!/^[\w.-]*$/.test(suffix))
               return badRequest('path_suffix may hold letters, digits, ".", "-" and "_" only');
-            const before = await roles.get(values.role_name);
-            await roles.put({
+            const role: TokenRole = {
               name: values.role_name,
               allowedPolicies: lower(values.allowed_policies) ?? before?.allowedPolicies ?? [],
               allowedPoliciesGlob: lower(values.allowed_policies_glob) ?? before?.allowedPoliciesGlob ?? [],
@@ -105,7 +111,13 @@ export function rolePaths(roles: RoleStore): Path[] {
               noDefaultPolicy: values.token_no_default_policy ?? before?.noDefaultPolicy ?? false,
               numUses: values.token_num_uses ?? before?.numUses ?? 0,
               tokenType: ['', 'default'].includes(tokenType) ? 'default-service' : tokenType,
-            });
+              boundCidrs,
+              allowedEntityAliases:
+                lower(values.allowed_entity_aliases) ?? before?.allowedEntityAliases ?? [],
+            };
+            const refused = role.tokenType === 'batch' ? checkBatch(role) : undefined;
+            if (refused !== undefined) return badRequest(refused);
+            await roles.put(role);
             return empty;
           },
         },
@@ -121,13 +133,32 @@ export function rolePaths(roles: RoleStore): Path[] {
   ];
 }
 
+// What a batch token cannot have, a role of batch tokens cannot ask for.
+function checkBatch(role: TokenRole): string | undefined {
+  const what = !role.orphan
+    ? 'non-orphan tokens'
+    : role.period > 0
+      ? 'periodic tokens'
+      : role.renewable
+        ? 'renewable tokens'
+        : role.explicitMaxTtl > 0
+          ? 'tokens with an explicit max TTL'
+          : undefined;
+  return what === undefined
+    ? undefined
+    : `'token_type' cannot be 'batch' when role is set to generate ${what}`;
+}
+
 function lower(names: readonly string[] | undefined): string[] | undefined {
   return names?.map((name) => name.toLowerCase());
 }
 
 function render(role: TokenRole): JsonObject {
   return {
-    allowed_entity_aliases: null,
+    allowed_entity_aliases:
+      role.allowedEntityAliases === undefined || role.allowedEntityAliases.length === 0
+        ? null
+        : [...role.allowedEntityAliases],
     allowed_policies: [...role.allowedPolicies],
     allowed_policies_glob: [...role.allowedPoliciesGlob],
     disallowed_policies: [...role.disallowedPolicies],
@@ -138,6 +169,9 @@ function render(role: TokenRole): JsonObject {
     path_suffix: role.pathSuffix,
     period: 0,
     renewable: role.renewable,
+    ...(role.boundCidrs === undefined || role.boundCidrs.length === 0
+      ? {}
+      : { token_bound_cidrs: [...role.boundCidrs] }),
     token_explicit_max_ttl: role.explicitMaxTtl,
     token_no_default_policy: role.noDefaultPolicy,
     ...(role.numUses === 0 ? {} : { token_num_uses: role.numUses }),

@@ -10,6 +10,8 @@ export interface TokenPort {
   renew(entry: TokenEntry, ttl: number): Promise<TokenEntry>;
   /** Asks the method that gave a token whether it may be renewed. */
   renewLogin(entry: TokenEntry): Promise<Renewal>;
+  /** Finds or makes the entity of an alias of this method. */
+  entityOf(alias: string): Promise<{ readonly id: string; readonly disabled: boolean }>;
   revoke(hash: string): Promise<void>;
   revokeOrphan(hash: string): Promise<void>;
   sweep(): Promise<number>;

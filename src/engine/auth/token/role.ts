@@ -15,6 +15,9 @@ export interface TokenRole {
   readonly noDefaultPolicy: boolean;
   readonly numUses: number;
   readonly tokenType: string;
+  readonly boundCidrs?: readonly string[];
+  /** Lower case; may hold globs. */
+  readonly allowedEntityAliases?: readonly string[];
 }
 
 /** Token roles, by name. */
@@ -79,6 +82,11 @@ export function forbidden(role: TokenRole, wanted: readonly string[]): string[] 
 /** @returns whether a role limits policies by name or glob. */
 export function namesPolicies(role: TokenRole): boolean {
   return role.allowedPolicies.length > 0 || role.allowedPoliciesGlob.length > 0;
+}
+
+/** @returns whether tokens of a role may be made for the entity of an alias. */
+export function allowsAlias(role: TokenRole, alias: string): boolean {
+  return (role.allowedEntityAliases ?? []).some((glob) => globMatches(glob, alias.toLowerCase()));
 }
 
 function globMatches(glob: string, text: string): boolean {

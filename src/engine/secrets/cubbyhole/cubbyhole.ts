@@ -22,6 +22,8 @@ export function createCubbyhole(storage: Storage): Backend {
     name: string,
     act: (key: string) => Promise<Response>,
   ): Promise<Response> => {
+    if (request.token?.type === 'batch')
+      return badRequest('cubbyhole operations are only supported by "service" type tokens');
     const full = key(request, name);
     return full === undefined ? permissionDenied : act(full);
   };

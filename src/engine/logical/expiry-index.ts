@@ -1,4 +1,4 @@
-import type { Storage, StorageOperation } from '../logical/storage.ts';
+import type { Storage, StorageOperation } from './storage.ts';
 
 /**
  * An index of expiry times in storage, sorted by time: nothing has to be loaded at start, and the sweeper reads
