@@ -95,6 +95,7 @@ function describe(response: Response): AuditResponse | undefined {
       return { wrapInfo: response.info };
     case 'empty':
     case 'login':
+    case 'page':
     case 'raw':
       return undefined;
   }

@@ -12,6 +12,7 @@ import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../s
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
+import type { LockoutRules } from './lockout.ts';
 import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
 import { readRecoveryConfig, readRecoveryKey, readSealConfig, readStoredKey } from './seal-store.ts';
@@ -40,6 +41,7 @@ export interface CoreOptions {
   readonly buildDate: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
+  readonly userLockout?: LockoutRules;
   readonly requirePgpShares: boolean;
   /** When set, only a client with a verified certificate of this common name may initialize. */
   readonly initClientName: string | undefined;

@@ -14,6 +14,8 @@ export function envelope(response: Response, requestId: string): Rendered {
       return { status: 204, body: undefined };
     case 'raw':
       return { status: response.status, body: response.body };
+    case 'page':
+      return { status: response.status, body: null };
     case 'refusal':
       return {
         status: response.status,

@@ -23,7 +23,7 @@ export function sysPort(
   { clock, random, factories, version, apiAddress = '' }: SysPortOptions,
   seal: () => Promise<void>,
 ): SysPort {
-  const { mounts, policies, tokens, barrier, wrapping, auditTable } = vault;
+  const { mounts, policies, tokens, barrier, wrapping, auditTable, lockout } = vault;
   return {
     storage: view(barrier, 'sys/'),
     random,
@@ -56,6 +56,11 @@ export function sysPort(
     },
     policies,
     tokens,
+    lockedUsers: {
+      list: () =>
+        lockout.list((accessor) => mounts.entries('auth').find((entry) => entry.accessor === accessor)),
+      unlock: (user) => lockout.unlock(user),
+    },
     wrapping,
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),

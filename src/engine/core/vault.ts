@@ -7,7 +7,7 @@ import { IdentityStore } from '../identity/store.ts';
 import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
-import { Lockout } from './lockout.ts';
+import { Lockout, type LockoutRules } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { recordVersion } from './versions.ts';
@@ -45,6 +45,7 @@ export interface VaultOptions {
   readonly log: Logger;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
+  readonly userLockout?: LockoutRules;
   /** Where clients reach this engine. */
   readonly apiAddress?: string;
   readonly version: string;
@@ -75,6 +76,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const audit = await options.openAudit(await auditSalt(options));
   const auditTable = await AuditTable.open(barrier, audit);
 
+  const lockout = await Lockout.open(clock, view(barrier, 'core/login/locked-users/'), options.userLockout);
+
   const stop = new AbortController();
   let sweeping = Promise.resolve();
   let rotating = Promise.resolve();
@@ -87,7 +90,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     mounts,
     audit,
     auditTable,
-    lockout: new Lockout(clock),
+    lockout,
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),
     startBackgroundWork: () => {
       sweeping = sweep(tokens, clock, log, stop.signal);

@@ -4,6 +4,15 @@ import type { Response } from '../logical/response.ts';
 
 /** Writes a response; a HEAD request gets everything but the body. */
 export function render(response: Response, requestId: string, out: ServerResponse, head: boolean): void {
+  if (response.kind === 'page') {
+    out.writeHead(response.status, {
+      'Cache-Control': 'no-store',
+      'Content-Type': response.contentType,
+      'Content-Length': Buffer.byteLength(response.text),
+    });
+    out.end(head ? undefined : response.text);
+    return;
+  }
   const { status, body } = envelope(response, requestId);
   if (body === undefined) {
     out.writeHead(status, { 'Cache-Control': 'no-store', 'Content-Type': 'application/json' });

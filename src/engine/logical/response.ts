@@ -46,6 +46,15 @@ export type Response =
       readonly status: number;
       readonly errors: readonly string[];
       readonly data?: JsonObject;
+      /** The credentials of a login were wrong: it counts towards the lock-out of who was named. */
+      readonly badCredentials?: true;
+    }
+  /** A document that is not JSON, such as a page for a browser. */
+  | {
+      readonly kind: 'page';
+      readonly status: number;
+      readonly contentType: string;
+      readonly text: string;
     }
   /** Top-level JSON without an envelope: the endpoints that answer before there is a barrier. */
   | { readonly kind: 'raw'; readonly status: number; readonly body: Json };
@@ -63,6 +72,11 @@ export const notFound: Response = { kind: 'refusal', status: 404, errors: [] };
 
 export function badRequest(message: string): Response {
   return { kind: 'refusal', status: 400, errors: [message] };
+}
+
+/** 400 to a login whose secret is wrong. */
+export function badCredentials(message: string): Response {
+  return { kind: 'refusal', status: 400, errors: [message], badCredentials: true };
 }
 
 export const permissionDenied: Response = { kind: 'refusal', status: 403, errors: ['permission denied'] };

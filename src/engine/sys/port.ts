@@ -69,6 +69,10 @@ export interface SysPort {
     /** Counts a use. @returns false when none was left */
     use(entry: TokenEntry): Promise<boolean>;
   };
+  readonly lockedUsers: {
+    list(): Promise<{ readonly accessor: string; readonly name: string }[]>;
+    unlock(user: { readonly accessor: string; readonly name: string }): Promise<void>;
+  };
   readonly wrapping: {
     lookup(token: string): Promise<JsonObject | undefined>;
     unwrap(entry: TokenEntry | undefined): Promise<JsonObject | undefined>;

@@ -9,6 +9,7 @@ import { rotationPaths } from './path-rotation.ts';
 import { statusPaths } from './path-status.ts';
 import { toolPaths } from './path-tools.ts';
 import { capabilityPaths } from './path-capabilities.ts';
+import { lockedUserPaths } from './path-locked-users.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { mountPaths } from './path-mounts.ts';
@@ -36,6 +37,7 @@ export function createSys(port: SysPort): Backend {
       ...capabilityPaths(port),
       ...internalUiPaths(port),
       ...keyPaths(port),
+      ...lockedUserPaths(port),
       ...wrappingPaths(port),
     ]),
   };
