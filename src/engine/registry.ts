@@ -1,4 +1,5 @@
 import { createAppRole } from './auth/approle/approle.ts';
+import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
@@ -26,6 +27,7 @@ const secrets: Record<string, BackendFactory> = {
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
   approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
+  kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
   userpass: ({ storage, random }) => createUserpass(storage, random),
 };
