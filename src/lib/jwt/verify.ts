@@ -63,6 +63,11 @@ export function unverifiedClaims(
   return claimsOf(new Uint8Array(Buffer.from(token.split('.')[1] ?? '', 'base64url')));
 }
 
+/** The algorithm that a token names; undefined for what is no token. */
+export function algorithmOf(token: string): string | undefined {
+  return headerOf(token)?.alg;
+}
+
 const malformed = new JwtRefusal('error verifying token signature: compact JWS format must have three parts');
 
 function headerOf(token: string): { readonly alg: string; readonly kid: string | undefined } | undefined {
