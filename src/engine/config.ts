@@ -16,6 +16,7 @@ import {
 } from './config-values.ts';
 
 export { ConfigInvalid, type Environment } from './config-values.ts';
+import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
 
 /**
  * The engine's configuration: Vault's file format, HCL or JSON, and its environment, as one frozen value.
@@ -36,6 +37,8 @@ export interface EngineConfig {
   readonly defaultLeaseTtl: number;
   /** Seconds. */
   readonly maxLeaseTtl: number;
+  /** By the type of auth method, or `all`. */
+  readonly userLockout: Readonly<Record<string, LockoutSettings>>;
   /** Refuse to hand out a recovery share or a root token that is not PGP-encrypted. */
   readonly requirePgpShares: boolean;
   /** Common name of the only verified client that may initialize; anyone when undefined. */
@@ -147,6 +150,7 @@ export function parseEngineConfig(
     logLevel: level(read('log_level')),
     defaultLeaseTtl,
     maxLeaseTtl,
+    userLockout: parseLockout(body, env),
     requirePgpShares: flag('require_pgp_shares', scalar(body, 'require_pgp_shares')),
     initClientName: scalar(body, 'init_client_name'),
     rawStorage: flag('raw_storage_endpoint', scalar(body, 'raw_storage_endpoint')),
@@ -279,6 +283,34 @@ function parseAudit(block: HclBlock): AuditConfig {
     throw new ConfigInvalid('an audit device of type file has no file_path');
   }
   return { type, path: `${label ?? type}/`, options };
+}
+
+function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSettings> {
+  if (flag('VAULT_DISABLE_USER_LOCKOUT', variable(env, 'disable_user_lockout')))
+    return Object.fromEntries([...LOCKABLE_TYPES, 'all'].map((type) => [type, { disabled: true }]));
+  const found: Record<string, LockoutSettings> = {};
+  for (const block of blocks(body, 'user_lockout')) {
+    const { type, body: stanza } = named(block, 'user_lockout');
+    if (type !== 'all' && !LOCKABLE_TYPES.includes(type)) {
+      throw new ConfigInvalid('a user_lockout block is of an unsupported auth method', {
+        hint: `use all, ${LOCKABLE_TYPES.join(', ')}`,
+      });
+    }
+    const threshold = scalar(stanza, 'lockout_threshold');
+    const duration = scalar(stanza, 'lockout_duration');
+    const reset = scalar(stanza, 'lockout_counter_reset');
+    const disabled = scalar(stanza, 'disable_lockout');
+    found[type] = {
+      ...(threshold === undefined ? {} : { threshold: integer('lockout_threshold', threshold, 0) }),
+      ...(duration === undefined ? {} : { duration: seconds('lockout_duration', duration, 0) }),
+      ...(reset === undefined ? {} : { counterReset: seconds('lockout_counter_reset', reset, 0) }),
+      ...(disabled === undefined ? {} : { disabled: flag('disable_lockout', disabled) }),
+    };
+    const { threshold: least = 1, duration: locked = 1, counterReset = 1 } = found[type];
+    if (least < 1 || locked < 1 || counterReset < 1)
+      throw new ConfigInvalid('a threshold or duration of user_lockout is not positive');
+  }
+  return found;
 }
 
 function parseAddress(address: string): { host: string; port: number } {

@@ -1,4 +1,6 @@
 import { createAppRole } from './auth/approle/approle.ts';
+import { createJwt } from './auth/jwt/jwt.ts';
+import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import { aclOf } from './core/granted.ts';
@@ -27,6 +29,10 @@ const secrets: Record<string, BackendFactory> = {
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
   approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
+  jwt: ({ storage, clock, random }) => createJwt(storage, clock, random),
+  kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
+  // Another name of the same method.
+  oidc: ({ storage, clock, random }) => createJwt(storage, clock, random),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
   userpass: ({ storage, random }) => createUserpass(storage, random),
 };

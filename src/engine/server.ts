@@ -89,6 +89,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     buildDate,
     defaultLeaseTtl: config.defaultLeaseTtl,
     maxLeaseTtl: config.maxLeaseTtl,
+    userLockout: config.userLockout,
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
   });

@@ -24,3 +24,26 @@ export function isCidr(text: string): boolean {
   if (family === 0 || more !== undefined) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
+
+/** @returns whether a text is a block of addresses such as `10.0.0.0/8` */
+export function isBlock(text: string): boolean {
+  const [base = '', bits = '', more] = text.split('/');
+  const family = isIP(base);
+  return family !== 0 && more === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= sizeOf(family);
+}
+
+/** @returns whether every block or address lies in one of the others; without others, everything does */
+export function isSubset(blocks: readonly string[], of: readonly string[]): boolean {
+  return of.length === 0 || blocks.every((inner) => of.some((outer) => contains(outer, inner)));
+}
+
+function contains(outer: string, inner: string): boolean {
+  const [base = '', bits] = inner.split('/');
+  const [, outerBits] = outer.split('/');
+  const size = sizeOf(isIP(base));
+  return Number(bits ?? size) >= Number(outerBits ?? size) && isInBlocks(base, [outer]);
+}
+
+function sizeOf(family: number): number {
+  return family === 6 ? 128 : 32;
+}

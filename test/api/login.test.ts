@@ -219,7 +219,7 @@ test('secret IDs are chosen, looked up and destroyed by accessor; settings are p
   expect((await engine.call('GET', 'auth/approle/role/app/token-ttl')).body.data).toEqual({ token_ttl: 60 });
   expect((await engine.call('DELETE', 'auth/approle/role/app/token-ttl')).status).toBe(204);
   expect((await engine.call('POST', 'auth/approle/role/app', { bind_secret_id: false })).status).toBe(400);
-  expect((await engine.call('POST', 'auth/approle/role/nobody/secret-id')).status).toBe(400);
+  expect((await engine.call('POST', 'auth/approle/role/nobody/secret-id')).status).toBe(404);
   expect((await engine.call('DELETE', 'auth/approle/role/app')).status).toBe(204);
   expect((await engine.call('GET', 'auth/approle/role/app')).status).toBe(404);
   expect(engine.logLines.join('')).not.toMatch(/canary-(pw|secret)/);

@@ -178,7 +178,7 @@ describe('the process', () => {
     engine = new EngineProcess(makeToken('1234'));
     await engine.launch({ more: { storage: { raft: { path: '/x' } } } });
     expect(await engine.exit).toBe(1);
-    expect(engine.output).toContain('use lmdb or inmem');
+    expect(engine.output).toContain('use lmdb, file or inmem');
   });
 
   test('`status` tells sealed from unsealed by its exit code', async () => {

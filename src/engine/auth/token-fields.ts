@@ -19,6 +19,18 @@ export const tokenFields = {
   token_type: { type: 'string', description: 'service, batch, default, default-service or default-batch.' },
 } as const;
 
+/** Their older names; each auth method takes those that its peer takes. */
+export const olderTokenFields = {
+  bound_cidrs: { type: 'commaList', description: 'Use token_bound_cidrs instead.', deprecated: true },
+  max_ttl: { type: 'duration', description: 'Use token_max_ttl instead.', deprecated: true },
+  num_uses: { type: 'int', description: 'Use token_num_uses instead.', deprecated: true },
+  period: { type: 'duration', description: 'Use token_period instead.', deprecated: true },
+  policies: { type: 'commaList', description: 'Use token_policies instead.', deprecated: true },
+  ttl: { type: 'duration', description: 'Use token_ttl instead.', deprecated: true },
+} as const;
+
+type OlderName = keyof typeof olderTokenFields;
+
 /** How the tokens of a role are made; times in seconds. */
 export interface TokenParameters {
   readonly boundCidrs: readonly string[];
@@ -31,6 +43,8 @@ export interface TokenParameters {
   readonly strictlyBindIp: boolean;
   readonly ttl: number;
   readonly type: string;
+  /** The older names that the last writer used: reads show those too. */
+  readonly older?: readonly OlderName[];
 }
 
 export const noTokenParameters: TokenParameters = {
@@ -62,6 +76,7 @@ export interface GivenTokenFields {
   readonly policies?: readonly string[] | undefined;
   readonly ttl?: number | undefined;
   readonly max_ttl?: number | undefined;
+  readonly num_uses?: number | undefined;
   readonly period?: number | undefined;
 }
 
@@ -72,12 +87,13 @@ export function readTokenFields(before: TokenParameters, given: GivenTokenFields
     explicitMaxTtl: given.token_explicit_max_ttl ?? before.explicitMaxTtl,
     maxTtl: given.token_max_ttl ?? given.max_ttl ?? before.maxTtl,
     noDefaultPolicy: given.token_no_default_policy ?? before.noDefaultPolicy,
-    numUses: given.token_num_uses ?? before.numUses,
+    numUses: given.token_num_uses ?? given.num_uses ?? before.numUses,
     period: given.token_period ?? given.period ?? before.period,
     policies: normalPolicies(given.token_policies ?? given.policies ?? before.policies),
     strictlyBindIp: given.token_strictly_bind_ip ?? before.strictlyBindIp,
     ttl: given.token_ttl ?? given.ttl ?? before.ttl,
     type: given.token_type === undefined || given.token_type === '' ? before.type : given.token_type,
+    older: olderNames(before, given),
   };
   for (const name of ['ttl', 'maxTtl', 'period', 'explicitMaxTtl'] as const)
     if (next[name] < 0) return `'token_${snake(name)}' cannot be negative`;
@@ -100,7 +116,7 @@ export function readTokenFields(before: TokenParameters, given: GivenTokenFields
 
 /** The fields as reads show them. */
 export function renderTokenFields(parameters: TokenParameters): JsonObject {
-  return {
+  const fields: JsonObject = {
     token_bound_cidrs: [...parameters.boundCidrs],
     token_explicit_max_ttl: parameters.explicitMaxTtl,
     token_max_ttl: parameters.maxTtl,
@@ -112,6 +128,12 @@ export function renderTokenFields(parameters: TokenParameters): JsonObject {
     token_ttl: parameters.ttl,
     token_type: parameters.type,
   };
+  for (const name of parameters.older ?? []) {
+    const value = fields[`token_${name}`];
+    if (value !== undefined && value !== 0 && !(Array.isArray(value) && value.length === 0))
+      fields[name] = value;
+  }
+  return fields;
 }
 
 /** What the parameters make of a login. @param remoteAddress where it comes from */
@@ -141,6 +163,14 @@ export function loginWith(
     tokenType: parameters.type,
     boundCidrs: parameters.strictlyBindIp ? [remoteAddress] : parameters.boundCidrs,
   };
+}
+
+// A write by the newer name alone ends the older one.
+function olderNames(before: TokenParameters, given: GivenTokenFields): OlderName[] {
+  return (Object.keys(olderTokenFields) as OlderName[]).filter(
+    (name) =>
+      given[name] !== undefined || (given[`token_${name}`] === undefined && before.older?.includes(name)),
+  );
 }
 
 function normalPolicies(names: readonly string[]): string[] {

@@ -14,6 +14,7 @@ import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../s
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
+import type { LockoutRules } from './lockout.ts';
 import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
 import { isQuorumKey, quorumSize } from './quorum/quorum.ts';
@@ -43,6 +44,7 @@ export interface CoreOptions {
   readonly buildDate: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
+  readonly userLockout?: LockoutRules;
   readonly requirePgpShares: boolean;
   readonly process: ProcessServices;
   /** Whether sys/raw is served. */

@@ -211,12 +211,12 @@ async function handleLogin(context: Context): Promise<Response> {
   const name =
     row === undefined || logical === undefined ? undefined : row.path.loginName?.(logical, row.values);
   if (name === undefined || mounted === undefined) return handle(context);
-  const { accessor } = mounted.entry;
-  if (vault.lockout.isLocked(accessor, name)) return permissionDenied;
+  const { entry } = mounted;
+  if (await vault.lockout.isLocked(entry, name)) return permissionDenied;
   const response = await handle(context);
-  if (response.kind === 'login') vault.lockout.succeeded(accessor, name);
-  else if (response.kind === 'refusal' && response.errors[0]?.startsWith('invalid') === true)
-    vault.lockout.failed(accessor, name);
+  if (response.kind === 'login') await vault.lockout.succeeded(entry, name);
+  else if (response.kind === 'refusal' && response.badCredentials === true)
+    await vault.lockout.failed(entry, name);
   return response;
 }
 

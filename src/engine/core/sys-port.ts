@@ -31,7 +31,7 @@ const NANOSECONDS = 1_000_000_000;
 /** An open vault as the system backend sees it. */
 export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promise<void>): SysPort {
   const { clock, random, factories, version, apiAddress = '' } = options;
-  const { mounts, policies, tokens, barrier, wrapping, auditTable } = vault;
+  const { mounts, policies, tokens, barrier, wrapping, auditTable, lockout } = vault;
   const quorum = { ...options, barrier, requirePgp: options.requirePgpShares };
   return {
     storage: view(barrier, 'sys/'),
@@ -71,6 +71,11 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       acl: (entry) => aclOf(vault, entry),
     },
     leases: leasePort(vault),
+    lockedUsers: {
+      list: () =>
+        lockout.list((accessor) => mounts.entries('auth').find((entry) => entry.accessor === accessor)),
+      unlock: (user) => lockout.unlock(user),
+    },
     wrapping,
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),

@@ -12,7 +12,7 @@ import { AuditTable } from './audit-table.ts';
 import { Quotas } from '../quota/quota.ts';
 import { HttpSettings } from './http-settings.ts';
 import { repeat, Ticker } from './background.ts';
-import { Lockout } from './lockout.ts';
+import { Lockout, type LockoutRules } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { recordVersion } from './versions.ts';
@@ -53,6 +53,7 @@ export interface VaultOptions {
   readonly log: Logger;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
+  readonly userLockout?: LockoutRules;
   /** Where clients reach this engine. */
   readonly apiAddress?: string;
   readonly version: string;
@@ -111,6 +112,8 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const audit = await options.openAudit(await auditSalt(options));
   const auditTable = await AuditTable.open(barrier, audit);
 
+  const lockout = await Lockout.open(clock, view(barrier, 'core/login/locked-users/'), options.userLockout);
+
   const stop = new AbortController();
   const ticker = new Ticker(mounts.router, log);
   const chores: Promise<void>[] = [];
@@ -124,7 +127,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     mounts,
     audit,
     auditTable,
-    lockout: new Lockout(clock),
+    lockout,
     quotas: await Quotas.open(view(barrier, 'sys/quotas/'), clock),
     http: await HttpSettings.open(view(barrier, 'sys/http-settings/')),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),

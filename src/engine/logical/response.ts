@@ -67,6 +67,8 @@ type Answer =
       readonly status: number;
       readonly errors: readonly string[];
       readonly data?: JsonObject;
+      /** The credentials of a login were wrong: it counts towards the lock-out of who was named. */
+      readonly badCredentials?: true;
     }
   /** Anything that is not JSON. */
   | {
@@ -100,6 +102,11 @@ export const notFound: Response = { kind: 'refusal', status: 404, errors: [] };
 
 export function badRequest(message: string): Response {
   return { kind: 'refusal', status: 400, errors: [message] };
+}
+
+/** 400 to a login whose secret is wrong. */
+export function badCredentials(message: string): Response {
+  return { kind: 'refusal', status: 400, errors: [message], badCredentials: true };
 }
 
 export const permissionDenied: Response = { kind: 'refusal', status: 403, errors: ['permission denied'] };

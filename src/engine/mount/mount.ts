@@ -33,7 +33,23 @@ export interface MountConfig {
   readonly allowedResponseHeaders?: readonly string[];
   readonly auditNonHmacRequestKeys?: readonly string[];
   readonly auditNonHmacResponseKeys?: readonly string[];
+  readonly userLockout?: LockoutSettings;
 }
+
+/** When failed logins lock a name, and for how long; times in seconds. */
+export interface LockoutRule {
+  readonly threshold: number;
+  readonly duration: number;
+  /** After this time without a failure, counting begins anew. */
+  readonly counterReset: number;
+  readonly disabled: boolean;
+}
+
+/** What was set of a rule; the rest is the next wider one's. */
+export type LockoutSettings = Partial<LockoutRule>;
+
+/** Auth methods whose users can be locked out. */
+export const LOCKABLE_TYPES: readonly string[] = ['approle', 'ldap', 'userpass'];
 
 /** A mount with its running backend. */
 export interface Mounted {

@@ -4,6 +4,7 @@ import { type Path, path } from '../logical/logical.ts';
 import { badRequest, empty, type Response } from '../logical/response.ts';
 import type { MountConfig, MountEntry } from '../mount/mount.ts';
 import type { SysPort } from './port.ts';
+import { readLockout } from './lockout-config.ts';
 import { renderMount, renderTune } from './render-mount.ts';
 
 type Table = 'mounts' | 'auth';
@@ -34,6 +35,7 @@ const tuneFields = {
     type: 'commaList',
     description: 'Keys that audit devices do not HMAC in responses.',
   },
+  user_lockout_config: { type: 'object', description: 'When failed logins lock a user out.' },
 } as const;
 
 /** sys/mounts or sys/auth: list, mount, unmount, read, tune. */
@@ -151,9 +153,11 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
 type TuneValues = {
   readonly [K in keyof typeof tuneFields]?: (typeof tuneFields)[K]['type'] extends 'string'
     ? string | undefined
-    : (typeof tuneFields)[K]['type'] extends 'stringMap'
-      ? Record<string, string> | undefined
-      : string[] | undefined;
+    : (typeof tuneFields)[K]['type'] extends 'object'
+      ? JsonObject | undefined
+      : (typeof tuneFields)[K]['type'] extends 'stringMap'
+        ? Record<string, string> | undefined
+        : string[] | undefined;
 };
 
 function read(port: SysPort, entry: MountEntry | undefined, otherwise: Response): Response {
@@ -176,11 +180,17 @@ async function tune(
     return badRequest("'token_type' can only be modified on auth mounts");
   if (config.tokenType !== undefined && slash(name) === 'token/')
     return badRequest("'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
+  const userLockout = readLockout(values.user_lockout_config, table, name, port);
+  if (typeof userLockout === 'string') return badRequest(userLockout);
   const entry = await port.mounts.tune(table, slash(name), (before) => ({
     ...before,
     description: values.description ?? before.description,
     options: values.options === undefined ? before.options : { ...before.options, ...values.options },
-    config: { ...before.config, ...config },
+    config: {
+      ...before.config,
+      ...config,
+      ...(userLockout === undefined ? {} : { userLockout: { ...before.config.userLockout, ...userLockout } }),
+    },
   }));
   return entry === undefined ? otherwise : empty;
 }

@@ -103,6 +103,10 @@ export interface SysPort {
     tidy(): Promise<void>;
     irrevocable(): Promise<{ readonly id: string; readonly mount: string; readonly error: string }[]>;
   };
+  readonly lockedUsers: {
+    list(): Promise<{ readonly accessor: string; readonly name: string }[]>;
+    unlock(user: { readonly accessor: string; readonly name: string }): Promise<void>;
+  };
   readonly wrapping: {
     lookup(token: string): Promise<JsonObject | undefined>;
     unwrap(entry: TokenEntry | undefined): Promise<JsonObject | undefined>;

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../lib/json.ts';
 import type { MountConfig, MountEntry } from '../mount/mount.ts';
+import { renderLockout } from './lockout-config.ts';
 import type { SysPort } from './port.ts';
 
 /** A mount, as sys/mounts and sys/auth list it. TTLs are the mount's own settings; 0 is the system's. */
@@ -31,6 +32,7 @@ export function renderTune(port: SysPort, entry: MountEntry): JsonObject {
     force_no_cache: config.forceNoCache,
     max_lease_ttl: ttl.max,
     ...optional(config),
+    ...renderLockout(config.userLockout),
     ...(entry.options === null ? {} : { options: { ...entry.options } }),
   };
 }

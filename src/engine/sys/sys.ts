@@ -15,6 +15,7 @@ import { loggerPaths } from './path-loggers.ts';
 import { processPaths } from './path-process.ts';
 import { quotaPaths } from './path-quotas.ts';
 import { rawStoragePaths } from './path-raw.ts';
+import { lockedUserPaths } from './path-locked-users.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { leasePaths } from './path-leases.ts';
@@ -54,6 +55,7 @@ export function createSys(port: SysPort): Backend {
       ...(port.rawStorage === undefined ? [] : rawStoragePaths(port.rawStorage)),
       ...keyPaths(port),
       ...leasePaths(port),
+      ...lockedUserPaths(port),
       ...wrappingPaths(port),
     ]),
   };

@@ -92,7 +92,8 @@ describe('configuration', () => {
         .apiAddress,
     ).toBe('http://bao');
     expect(parseEngineConfig(text, { VAULT_LOG_LEVEL: 'error' }).config.logLevel).toBe('error');
-    expect(() => parseEngineConfig(text, { VAULT_SEAL_TYPE: 'shamir' })).toThrow(/seal/);
+    expect(() => parseEngineConfig(text, { VAULT_SEAL_TYPE: 'transit' })).toThrow(/seal/);
+    expect(parseEngineConfig(text, { BAO_SEAL_TYPE: 'shamir' }).config.seal.type).toBe('shamir');
   });
 
   test('unknown keys are warned of by name, never by value', () => {
@@ -117,7 +118,7 @@ describe('configuration', () => {
       /storage/,
     ],
     ['two storages', minimal({ backend: { inmem: {} } }), /storage/],
-    ['no seal', JSON.stringify({ listener: { tcp: { tls_disable: true } }, storage: { inmem: {} } }), /seal/],
+    ['a seal of an unknown type', minimal({ seal: { transit: {} } }), /seal/],
     ['TLS without a certificate', minimal({ listener: { tcp: { address: '127.0.0.1:1' } } }), /certificate/],
     [
       'an address without a port',

@@ -2,11 +2,13 @@ import type { Clock } from '../../../lib/clock.ts';
 import { isInBlocks } from '../../../lib/cidr.ts';
 import type { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { type Path, path } from '../../logical/logical.ts';
-import { badRequest, type Response } from '../../logical/response.ts';
+import { badCredentials, badRequest, type Response } from '../../logical/response.ts';
 import { loginWith } from '../token-fields.ts';
 import type { AppRole, AppRoleStore, SecretId } from './store.ts';
 
-const wrong = badRequest('invalid role or secret ID');
+const MESSAGE = 'invalid role or secret ID';
+const unknownRole = badRequest(MESSAGE);
+const wrong = badCredentials(MESSAGE);
 
 /** login: a role ID, and a secret ID where the role wants one. */
 export function loginPaths(store: AppRoleStore, clock: Clock, locks: KeyedMutex): Path[] {
@@ -19,30 +21,31 @@ export function loginPaths(store: AppRoleStore, clock: Clock, locks: KeyedMutex)
         role_id: { type: 'string', description: 'Unique identifier of the role.', default: '' },
         secret_id: { type: 'string', description: 'SecretID belonging to the role.', default: '' },
       },
-      loginName: ({ role_id }) => (role_id === '' ? undefined : role_id),
+      loginName: ({ role_id }) => role_id.trim() || undefined,
       operations: {
         update: {
           summary: 'Log in.',
           handler: async (request, values) => {
-            if (values.role_id === '') return badRequest('missing role_id');
-            const role = await store.byRoleId(values.role_id);
-            if (role === undefined) return wrong;
+            const roleId = values.role_id.trim();
+            const secretId = values.secret_id.trim();
+            if (roleId === '') return badRequest('missing role_id');
+            const role = await store.byRoleId(roleId);
+            if (role === undefined) return unknownRole;
             if (!role.bindSecretId) return login(role, undefined, request.remoteAddress);
-            if (values.secret_id === '') return badRequest('missing secret_id');
+            if (secretId === '') return badRequest('missing secret_id');
             // Uses are counted one after the other: a secret ID with one use left logs in once.
             return locks.run(role.name, async () => {
-              const secret = await store.secretId(role, values.secret_id);
+              const secret = await store.secretId(role, secretId);
               if (secret === undefined) return wrong;
               const now = Math.floor(clock.now() / 1000);
               if (secret.expires !== 0 && secret.expires <= now) {
                 await store.deleteSecretId(role, secret);
                 return wrong;
               }
-              for (const blocks of [secret.cidrs, role.secretIdBoundCidrs]) {
-                if (!isInBlocks(request.remoteAddress, blocks))
-                  return badRequest(
-                    `source address "${request.remoteAddress}" unauthorized through CIDR restrictions on the secret ID`,
-                  );
+              if (!isInBlocks(request.remoteAddress, secret.cidrs)) {
+                return badRequest(
+                  `source address "${request.remoteAddress}" unauthorized through CIDR restrictions on the secret ID`,
+                );
               }
               if (secret.numUses === 1) await store.deleteSecretId(role, secret);
               else if (secret.numUses > 1)
@@ -57,7 +60,7 @@ export function loginPaths(store: AppRoleStore, clock: Clock, locks: KeyedMutex)
 }
 
 function login(role: AppRole, secret: SecretId | undefined, remoteAddress: string): Response {
-  if (!isInBlocks(remoteAddress, role.token.boundCidrs))
+  if (![role.secretIdBoundCidrs, role.token.boundCidrs].every((blocks) => isInBlocks(remoteAddress, blocks)))
     return badRequest(`source address "${remoteAddress}" unauthorized by CIDR restrictions on the role`);
   const granted = loginWith(role.token, remoteAddress);
   return {
@@ -68,7 +71,7 @@ function login(role: AppRole, secret: SecretId | undefined, remoteAddress: strin
         secret === undefined || secret.tokenCidrs.length === 0 ? granted.boundCidrs : secret.tokenCidrs,
       displayName: '',
       meta: { ...secret?.metadata, role_name: role.name },
-      alias: { name: role.roleId, metadata: { role_name: role.name } },
+      alias: { name: role.roleId, metadata: { ...secret?.metadata, role_name: role.name } },
       groups: [],
       renewal: {},
     },

@@ -1,11 +1,15 @@
 import type { KeyedMutex } from '../../../lib/keyed-mutex.ts';
+import { utf8 } from '../../../lib/bytes.ts';
+import { isBlock } from '../../../lib/cidr.ts';
+import { formatDuration } from '../../../lib/duration.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import type { Random } from '../../../lib/random.ts';
-import { type Path, path } from '../../logical/logical.ts';
+import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
 import {
   type GivenTokenFields,
   noTokenParameters,
+  olderTokenFields,
   readTokenFields,
   renderTokenFields,
   tokenFields,
@@ -25,8 +29,8 @@ const fields = {
     type: 'bool',
     description: 'Secret IDs are local to the cluster; set at creation only.',
   },
-  policies: { type: 'commaList', description: 'Use token_policies instead.', deprecated: true },
-  period: { type: 'duration', description: 'Use token_period instead.', deprecated: true },
+  policies: olderTokenFields.policies,
+  period: olderTokenFields.period,
   ...tokenFields,
 } as const;
 
@@ -40,34 +44,47 @@ interface Given extends GivenTokenFields {
   readonly local_secret_ids?: boolean | undefined;
 }
 
-// Each is a path of its own below the role: its field, and what a delete sets it to.
+// Each is a path of its own below the role: its field, an older name of it, and what a delete sets it to.
 const PARTS = {
-  policies: ['token_policies', []],
-  'bind-secret-id': ['bind_secret_id', true],
-  'secret-id-num-uses': ['secret_id_num_uses', 0],
-  'secret-id-ttl': ['secret_id_ttl', 0],
-  'secret-id-bound-cidrs': ['secret_id_bound_cidrs', []],
-  'bound-cidr-list': ['secret_id_bound_cidrs', []],
-  'token-bound-cidrs': ['token_bound_cidrs', []],
-  'token-num-uses': ['token_num_uses', 0],
-  'token-ttl': ['token_ttl', 0],
-  'token-max-ttl': ['token_max_ttl', 0],
-  period: ['token_period', 0],
+  policies: ['token_policies', 'policies', []],
+  'bind-secret-id': ['bind_secret_id', undefined, true],
+  'secret-id-num-uses': ['secret_id_num_uses', undefined, 0],
+  'secret-id-ttl': ['secret_id_ttl', undefined, 0],
+  'secret-id-bound-cidrs': ['secret_id_bound_cidrs', undefined, []],
+  'bound-cidr-list': ['bound_cidr_list', undefined, []],
+  'token-bound-cidrs': ['token_bound_cidrs', undefined, []],
+  'token-num-uses': ['token_num_uses', undefined, 0],
+  'token-ttl': ['token_ttl', undefined, 0],
+  'token-max-ttl': ['token_max_ttl', undefined, 0],
+  period: ['token_period', 'period', 0],
 } as const;
+const MAX_NAME = 4096;
+const BOUND_CIDR_LIST =
+  'The "bound_cidr_list" field is deprecated and will be removed. Please use "secret_id_bound_cidrs" instead.';
 
 /** role/: roles, their IDs, and each of their settings by itself. */
 export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex): Path[] {
-  const write = (name: string, given: Given, mustExist: boolean): Promise<Response> =>
+  const write = (name: string, given: Given, maxTtl: number, ifMissing?: Response): Promise<Response> =>
     locks.run(name.toLowerCase(), async () => {
       const before = await store.role(name);
-      if (before === undefined && mustExist) return notFound;
-      const role = edit(name.toLowerCase(), before, given, random);
+      if (before === undefined && ifMissing !== undefined) return ifMissing;
+      const warnings: string[] = [];
+      const role = edit(name.toLowerCase(), before, withUsefulType(given, warnings), random);
       if (typeof role === 'string') return badRequest(role);
+      if (role.token.period > maxTtl) {
+        return badRequest(
+          `period of "${formatDuration(role.token.period)}" is greater than the backend's maximum lease TTL of "${formatDuration(maxTtl)}"`,
+        );
+      }
+      if (role.token.maxTtl > maxTtl) {
+        warnings.push(
+          "token_max_ttl is greater than the backend mount's maximum TTL value; issued tokens' max TTL value will be truncated",
+        );
+      }
       const owner = await store.byRoleId(role.roleId);
-      if (owner !== undefined && owner.name !== role.name)
-        return badRequest('role_id is already in use by another role');
+      if (owner !== undefined && owner.name !== role.name) return badRequest('role_id already in use');
       await store.putRole(role, before);
-      return empty;
+      return warnings.length === 0 ? empty : data(null, warnings);
     });
 
   return [
@@ -92,7 +109,10 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
         },
         update: {
           summary: 'Create or change a role.',
-          handler: (_request, values) => write(values.role_name, values, false),
+          handler: (request, values) =>
+            utf8(values.role_name).length > MAX_NAME
+              ? badRequest(`role_name is longer than maximum of ${MAX_NAME} bytes`)
+              : write(values.role_name, values, request.leaseTtl.max),
         },
         delete: {
           summary: 'Delete a role with its secret IDs.',
@@ -119,10 +139,10 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
         },
         update: {
           summary: 'Set the role ID.',
-          handler: (_request, values) =>
+          handler: (request, values) =>
             values.role_id === undefined || values.role_id === ''
               ? badRequest('missing role_id')
-              : write(values.role_name, { role_id: values.role_id }, true),
+              : write(values.role_name, { role_id: values.role_id }, request.leaseTtl.max, unsupportedPath),
         },
       },
     }),
@@ -140,37 +160,42 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
         },
       },
     }),
-    ...Object.entries(PARTS).map(([segment, [name, reset]]) =>
+    ...Object.entries(PARTS).map(([segment, [name, older, reset]]) =>
       path({
         pattern: `role/:role_name/${segment}`,
         synopsis: `The setting ${name} of the role.`,
-        fields,
+        fields: {
+          role_name,
+          [name]: fields[name],
+          ...(older === undefined ? {} : { [older]: fields[older] }),
+          // Typed as all of them: which one it is, is data.
+        } as unknown as typeof fields,
         operations: {
           read: {
             summary: 'Read the setting.',
             handler: async (_request, values) => {
               const role = await store.role(values.role_name);
-              if (role === undefined) return notFound;
-              return data({ [name]: render(role)[name] ?? null });
+              return role === undefined ? notFound : readPart(render(role), name, older);
             },
           },
           update: {
             summary: 'Change the setting.',
-            handler: (_request, values) => {
-              const older = {
-                token_policies: values.policies,
-                token_period: values.period,
-                secret_id_bound_cidrs: values.bound_cidr_list,
+            handler: (request, values) => {
+              const value = values[name];
+              const old = older === undefined ? undefined : values[older];
+              if (value === undefined && old === undefined)
+                return badRequest(`missing ${older === 'period' ? older : name}`);
+              const given = {
+                ...(value === undefined ? {} : { [name]: value }),
+                ...(old === undefined || older === undefined ? {} : { [older]: old }),
               };
-              const value = values[name] ?? (name in older ? older[name as keyof typeof older] : undefined);
-              return value === undefined
-                ? badRequest(`missing ${name}`)
-                : write(values.role_name, { [name]: value }, true);
+              return write(values.role_name, given, request.leaseTtl.max, unsupportedPath);
             },
           },
           delete: {
             summary: 'Set the default again.',
-            handler: (_request, values) => write(values.role_name, { [name]: reset }, true),
+            handler: (request, values) =>
+              write(values.role_name, { [name]: reset }, request.leaseTtl.max, empty),
           },
         },
       }),
@@ -178,12 +203,32 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
   ];
 }
 
+function readPart(role: JsonObject, name: string, older: string | undefined): Response {
+  if (name === 'bound_cidr_list')
+    return data({ bound_cidr_list: role['secret_id_bound_cidrs'] ?? null }, [BOUND_CIDR_LIST]);
+  const past = older === undefined ? undefined : role[older];
+  return data({
+    [name]: role[name] ?? null,
+    ...(past === undefined || older === undefined ? {} : { [older]: past }),
+  });
+}
+
+// The defaults of a mount mean nothing on a role.
+function withUsefulType(given: Given, warnings: string[]): Given {
+  const type = given.token_type;
+  if (type !== 'default-service' && type !== 'default-batch') return given;
+  const useful = type.slice('default-'.length);
+  warnings.push(`${type} has no useful meaning; adjusting to ${useful}`);
+  return { ...given, token_type: useful };
+}
+
 function edit(name: string, before: AppRole | undefined, given: Given, random: Random): AppRole | string {
   const token = readTokenFields(before?.token ?? noTokenParameters, given);
   if (typeof token === 'string') return token;
+  if (given.role_id === '') return 'invalid role_id supplied, or failed to generate a role_id';
   const role: AppRole = {
     name,
-    roleId: given.role_id || (before?.roleId ?? random.uuid()),
+    roleId: given.role_id ?? before?.roleId ?? random.uuid(),
     bindSecretId: given.bind_secret_id ?? before?.bindSecretId ?? true,
     secretIdBoundCidrs:
       given.secret_id_bound_cidrs ?? given.bound_cidr_list ?? before?.secretIdBoundCidrs ?? [],
@@ -192,12 +237,9 @@ function edit(name: string, before: AppRole | undefined, given: Given, random: R
     localSecretIds: before?.localSecretIds ?? given.local_secret_ids ?? false,
     token,
   };
-  if (
-    before !== undefined &&
-    given.local_secret_ids !== undefined &&
-    given.local_secret_ids !== before.localSecretIds
-  )
+  if (before !== undefined && given.local_secret_ids !== undefined)
     return 'local_secret_ids can only be modified during role creation';
+  if (!role.secretIdBoundCidrs.every(isBlock)) return 'invalid CIDR blocks';
   if (role.secretIdNumUses < 0) return 'secret_id_num_uses cannot be negative';
   if (role.secretIdTtl < 0) return 'secret_id_ttl cannot be negative';
   if (!role.bindSecretId && role.secretIdBoundCidrs.length === 0 && token.boundCidrs.length === 0)

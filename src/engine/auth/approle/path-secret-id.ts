@@ -1,10 +1,14 @@
+import { isBlock, isSubset } from '../../../lib/cidr.ts';
 import type { Clock } from '../../../lib/clock.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../../lib/json.ts';
+import type { JsonObject } from '../../../lib/json.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Path, path } from '../../logical/logical.ts';
-import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
+import { badRequest, data, empty, keys, type Response } from '../../logical/response.ts';
+import { readMetadata } from './metadata.ts';
 import { type AppRole, type AppRoleStore, digest, type SecretId } from './store.ts';
 
+const TIDYING =
+  "Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs.";
 const role_name = { type: 'string', description: 'Name of the role.', required: true } as const;
 const secret_id = { type: 'string', description: 'SecretID attached to the role.', default: '' } as const;
 const secret_id_accessor = { type: 'string', description: 'Accessor of the SecretID.', default: '' } as const;
@@ -24,6 +28,11 @@ const making = {
   ttl: { type: 'duration', description: 'How long it is good; the default is the role’s.' },
 } as const;
 
+const paging = {
+  after: { type: 'string', description: 'Begin the list after this accessor.', query: true },
+  limit: { type: 'int', description: 'How many to list; all by default.', query: true },
+} as const;
+
 interface Given {
   readonly role_name: string;
   readonly metadata: string;
@@ -35,12 +44,17 @@ interface Given {
 
 /** Secret IDs: made, chosen, looked up and destroyed, by themselves or by their accessors. */
 export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random): Path[] {
-  const make = async (given: Given, text: string): Promise<Response> => {
+  const make = async (given: Given, text: string, maxTtl: number): Promise<Response> => {
     const role = await store.role(given.role_name);
-    if (role === undefined) return badRequest(`role ${JSON.stringify(given.role_name)} does not exist`);
+    if (role === undefined) return noRole(given.role_name, 404);
     if (!role.bindSecretId) return badRequest('bind_secret_id is not set on the role');
+    const cidrs = given.cidr_list ?? [];
+    const tokenCidrs = given.token_bound_cidrs ?? [];
+    const refused = checkBlocks(role, cidrs, tokenCidrs);
+    if (refused !== undefined) return badRequest(refused);
     const metadata = readMetadata(given.metadata);
-    if (metadata === undefined) return badRequest('metadata must be the JSON text of a map of strings');
+    if (metadata === undefined)
+      return badRequest('failed to parse metadata: expected JSON or key=value pairs');
     const numUses = given.num_uses ?? role.secretIdNumUses;
     const ttl = given.ttl ?? role.secretIdTtl;
     if (numUses < 0) return badRequest('num_uses cannot be negative');
@@ -49,6 +63,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
     if (ttl < 0) return badRequest('ttl cannot be negative');
     if (role.secretIdTtl > 0 && (ttl === 0 || ttl > role.secretIdTtl))
       return badRequest("ttl cannot be longer than the role's secret_id_ttl");
+    const granted = Math.min(ttl, maxTtl);
     if ((await store.secretId(role, text)) !== undefined) return badRequest('SecretID is already registered');
     const now = Math.floor(clock.now() / 1000);
     const secret: SecretId = {
@@ -58,17 +73,17 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
       ttl,
       created: now,
       updated: now,
-      expires: ttl === 0 ? 0 : now + ttl,
+      expires: granted === 0 ? 0 : now + granted,
       metadata,
-      cidrs: given.cidr_list ?? [],
-      tokenCidrs: given.token_bound_cidrs ?? [],
+      cidrs,
+      tokenCidrs,
     };
     await store.putSecretId(role, secret);
     return data({
       secret_id: text,
       secret_id_accessor: secret.accessor,
       secret_id_num_uses: numUses,
-      secret_id_ttl: ttl,
+      secret_id_ttl: granted,
     });
   };
   const find = async (
@@ -82,12 +97,11 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
     const expired = secret !== undefined && secret.expires !== 0 && secret.expires <= clock.now() / 1000;
     return { role, secret: expired ? undefined : secret };
   };
-  const noRole = (name: string): Response => badRequest(`role ${JSON.stringify(name)} does not exist`);
-  const badAccessor: Response = {
+  const badAccessor = (accessor: string): Response => ({
     kind: 'refusal',
     status: 404,
-    errors: ['failed to find accessor entry for secret_id_accessor'],
-  };
+    errors: [`failed to find accessor entry for secret_id_accessor: ${JSON.stringify(accessor)}`],
+  });
 
   const lookup = async (name: string, text: string): Promise<Response> => {
     if (text === '') return badRequest('missing secret_id');
@@ -106,7 +120,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
     if (accessor === '') return badRequest('missing secret_id_accessor');
     const found = await find(name, { accessor });
     if (found === undefined) return noRole(name);
-    if (found.secret === undefined) return badAccessor;
+    if (found.secret === undefined) return badAccessor(accessor);
     await store.deleteSecretId(found.role, found.secret);
     return empty;
   };
@@ -115,14 +129,24 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
     path({
       pattern: 'role/:role_name/secret-id',
       synopsis: 'Generate a SecretID against this role.',
-      fields: making,
+      fields: { ...making, ...paging },
       operations: {
-        update: { summary: 'Make a secret ID.', handler: (_request, values) => make(values, random.uuid()) },
+        update: {
+          summary: 'Make a secret ID.',
+          handler: (request, values) => make(values, random.uuid(), request.leaseTtl.max),
+        },
         list: {
           summary: 'List the accessors of the secret IDs.',
           handler: async (_request, values) => {
             const role = await store.role(values.role_name);
-            return role === undefined ? notFound : keys(await store.accessors(role));
+            if (role === undefined) return noRole(values.role_name);
+            const { after, limit } = values;
+            return keys(
+              await store.accessors(role, {
+                ...(after === undefined ? {} : { after }),
+                ...(limit === undefined || limit < 1 ? {} : { limit }),
+              }),
+            );
           },
         },
       },
@@ -134,8 +158,10 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
       operations: {
         update: {
           summary: 'Set a chosen secret ID.',
-          handler: (_request, values) =>
-            values.secret_id === '' ? badRequest('missing secret_id') : make(values, values.secret_id),
+          handler: (request, values) =>
+            values.secret_id === ''
+              ? badRequest('missing secret_id')
+              : make(values, values.secret_id, request.leaseTtl.max),
         },
       },
     }),
@@ -176,7 +202,9 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
             if (values.secret_id_accessor === '') return badRequest('missing secret_id_accessor');
             const found = await find(values.role_name, { accessor: values.secret_id_accessor });
             if (found === undefined) return noRole(values.role_name);
-            return found.secret === undefined ? badAccessor : data(render(found.secret));
+            return found.secret === undefined
+              ? badAccessor(values.secret_id_accessor)
+              : data(render(found.secret));
           },
         },
       },
@@ -205,7 +233,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
           summary: 'Remove expired secret IDs.',
           handler: async () => {
             await store.tidy(Math.floor(clock.now() / 1000));
-            return empty;
+            return { kind: 'data', data: null, status: 202, warnings: [TIDYING] };
           },
         },
       },
@@ -229,18 +257,24 @@ function render(secret: SecretId): JsonObject {
   };
 }
 
-function readMetadata(text: string): Record<string, string> | undefined {
-  if (text.trim() === '') return {};
-  try {
-    const value = parseJson(text);
-    if (!isJsonObject(value)) return undefined;
-    const entries: [string, string][] = [];
-    for (const [key, each] of Object.entries(value)) {
-      if (typeof each !== 'string') return undefined;
-      entries.push([key, each]);
+function noRole(name: string, status = 400): Response {
+  return { kind: 'refusal', status, errors: [`role ${JSON.stringify(name)} does not exist`] };
+}
+
+function checkBlocks(
+  role: AppRole,
+  cidrs: readonly string[],
+  tokenCidrs: readonly string[],
+): string | undefined {
+  if (!cidrs.every(isBlock)) return 'failed to validate CIDR blocks';
+  if (!tokenCidrs.every(isBlock)) return 'failed to validate token CIDR blocks';
+  for (const [inner, outer] of [
+    [cidrs, role.secretIdBoundCidrs],
+    [tokenCidrs, role.token.boundCidrs],
+  ] as const) {
+    if (!isSubset(inner, outer)) {
+      return `failed to verify subset relationship between CIDR blocks on the role ${JSON.stringify(outer)} and CIDR blocks on the secret ID ${JSON.stringify(inner)}`;
     }
-    return Object.fromEntries(entries);
-  } catch {
-    return undefined;
   }
+  return undefined;
 }

@@ -83,8 +83,11 @@ export class AppRoleStore {
       : getJson<SecretId>(this.#storage, `secret/${role.name}/${index.hash}`);
   }
 
-  accessors(role: AppRole): Promise<string[]> {
-    return this.#storage.list(`accessor/${role.name}/`);
+  accessors(
+    role: AppRole,
+    page: { readonly after?: string; readonly limit?: number } = {},
+  ): Promise<string[]> {
+    return this.#storage.list(`accessor/${role.name}/`, page);
   }
 
   async putSecretId(role: AppRole, secret: SecretId): Promise<void> {

@@ -2,12 +2,21 @@ import { isInBlocks } from '../../../lib/cidr.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Backend, path, PathTable } from '../../logical/logical.ts';
-import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
+import {
+  badCredentials,
+  badRequest,
+  data,
+  empty,
+  keys,
+  notFound,
+  type Response,
+} from '../../logical/response.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import {
   type GivenTokenFields,
   loginWith,
   noTokenParameters,
+  olderTokenFields,
   readTokenFields,
   renderTokenFields,
   tokenFields,
@@ -22,13 +31,8 @@ interface User {
 
 const username = { type: 'string', description: 'Username for this user.', required: true } as const;
 const password = { type: 'string', description: 'Password for this user.', default: '' } as const;
-const policies = { type: 'commaList', description: 'Use token_policies instead.', deprecated: true } as const;
-const older = {
-  policies,
-  bound_cidrs: { type: 'commaList', description: 'Use token_bound_cidrs instead.', deprecated: true },
-  ttl: { type: 'duration', description: 'Use token_ttl instead.', deprecated: true },
-  max_ttl: { type: 'duration', description: 'Use token_max_ttl instead.', deprecated: true },
-} as const;
+const { policies, bound_cidrs, ttl, max_ttl } = olderTokenFields;
+const older = { policies, bound_cidrs, ttl, max_ttl } as const;
 
 /** Users with passwords, kept as scrypt hashes. */
 export function createUserpass(storage: Storage, random: Random): Backend {
@@ -130,7 +134,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
         synopsis: 'Log in with a username and password.',
         access: 'unauthenticated',
         fields: { username, password },
-        loginName: (values) => values.username,
+        loginName: (values) => values.username.toLowerCase(),
         operations: {
           update: {
             summary: 'Log in.',
@@ -138,7 +142,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
               if (values.password === '') return badRequest('missing password');
               const user = await find(values.username);
               if (!(await isPassword(values.password, user?.password)) || user === undefined)
-                return badRequest('invalid username or password');
+                return badCredentials('invalid username or password');
               if (!isInBlocks(request.remoteAddress, user.token.boundCidrs))
                 return badRequest('login request originated from invalid CIDR');
               const name = values.username.toLowerCase();
