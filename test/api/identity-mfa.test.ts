@@ -203,11 +203,4 @@ describe('enforcement', () => {
     ] as const)
       expect(await refused(post('login-enforcement/e', body))).toBe(message);
   });
-
-  test('is not taken where logins do not follow it', async () => {
-    vault = new TestBackend(false);
-    expect(
-      await refused(post('login-enforcement/e', { mfa_method_ids: [], auth_method_types: ['ldap'] })),
-    ).toBe('login MFA is not enforced by this version');
-  });
 });

@@ -113,6 +113,7 @@ function describe(response: Response): AuditResponse | undefined {
       return { wrapInfo: response.info };
     case 'empty':
     case 'login':
+    case 'second-factor':
     case 'bytes':
     case 'stream':
     case 'secret':

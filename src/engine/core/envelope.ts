@@ -52,6 +52,31 @@ export function envelope(response: Response, requestId: string): Rendered {
           lease_duration: response.leaseDuration,
         },
       };
+    case 'second-factor':
+      return {
+        status: 200,
+        body: {
+          ...members(requestId, { data: null, warnings: response.warnings }),
+          auth: {
+            client_token: '',
+            accessor: '',
+            policies: null,
+            token_policies: null,
+            identity_policies: null,
+            metadata: null,
+            orphan: false,
+            entity_id: '',
+            lease_duration: 0,
+            renewable: false,
+            token_type: '',
+            num_uses: 0,
+            mfa_requirement: {
+              mfa_request_id: response.requestId,
+              mfa_constraints: response.constraints,
+            },
+          },
+        },
+      };
     case 'login':
     case 'bytes':
     case 'stream':

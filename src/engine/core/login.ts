@@ -1,14 +1,16 @@
 import { grant } from '../logical/grant-ttl.ts';
 import type { Login } from '../logical/login.ts';
 import { badRequest, permissionDenied, type Response } from '../logical/response.ts';
+import type { Mounted } from '../mount/mount.ts';
 import type { Context } from './context.ts';
 
-/** Makes the token of a proven identity: its entity, its external groups, its policies and its lifetime. */
+/** Makes the token of a proven identity: its entity, its external groups, its second factor, its policies and its lifetime. */
 export async function completeLogin(
-  { vault, mounted, request }: Context,
+  context: Context,
   login: Login,
   given: readonly string[] = [],
 ): Promise<Response> {
+  const { vault, mounted, request } = context;
   if (mounted === undefined) throw new TypeError('a login came from no mount');
   const { accessor, type } = mounted.entry;
   if (login.policies.includes('root')) return badRequest('auth methods cannot create root tokens');
@@ -27,8 +29,24 @@ export async function completeLogin(
     if (granted.disabled) return permissionDenied;
     ({ identityPolicies } = granted);
   }
+  const finish = (): Promise<Response> =>
+    issue(context, mounted, login, { entityId, identityPolicies, given });
+  return vault.secondFactors.demand(entityId, { accessor, type }, request.headers['x-vault-mfa'], finish);
+}
+
+interface Identified {
+  readonly entityId: string;
+  readonly identityPolicies: readonly string[];
+  readonly given: readonly string[];
+}
+
+async function issue(
+  { vault, request }: Context,
+  { entry: { accessor, config, path }, leaseTtl }: Mounted,
+  login: Login,
+  { entityId, identityPolicies, given }: Identified,
+): Promise<Response> {
   const warnings = [...given];
-  const { leaseTtl } = mounted;
   const max = login.maxTtl > 0 ? Math.min(login.maxTtl, leaseTtl.max) : leaseTtl.max;
   const ttl = grant(
     { wanted: login.ttl, period: login.period, explicitMaxTtl: login.explicitMaxTtl },
@@ -37,8 +55,8 @@ export async function completeLogin(
   );
   const policies = new Set(login.policies);
   if (!login.noDefaultPolicy) policies.add('default');
-  const source = mounted.entry.path.replace(/\/$/, '').replaceAll('/', '-');
-  const tokenKind = tokenType(mounted.entry.config.tokenType, login.tokenType);
+  const source = path.replace(/\/$/, '').replaceAll('/', '-');
+  const tokenKind = tokenType(config.tokenType, login.tokenType);
   const isBatch = tokenKind === 'batch';
   const issued = await vault.tokens.create({
     parent: '',

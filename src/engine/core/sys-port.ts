@@ -89,6 +89,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
     seal,
+    secondFactors: vault.secondFactors,
     quotas: vault.quotas,
     http: vault.http,
     process: options.process.port,

@@ -15,6 +15,7 @@ import { repeat, Ticker } from './background.ts';
 import { Lockout, type LockoutRules } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
+import { SecondFactors } from './second-factor.ts';
 import { recordVersion } from './versions.ts';
 import { Wrapping } from './wrapping.ts';
 
@@ -31,6 +32,7 @@ export interface Vault {
   readonly auditTable: AuditTable;
   readonly wrapping: Wrapping;
   readonly lockout: Lockout;
+  readonly secondFactors: SecondFactors;
   readonly quotas: Quotas;
   readonly http: HttpSettings;
   /** Begins to remove what has expired. */
@@ -70,7 +72,11 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const { barrier, clock, random, log } = options;
   const cluster = await clusterInfo(options);
   await recordVersion(barrier, options, new Date(clock.now()));
-  const identity = new IdentityStore({ storage: view(barrier, 'sys/identity/'), clock, random });
+  const identity = new IdentityStore({
+    storage: view(barrier, 'sys/identity/'),
+    clock,
+    random,
+  });
   const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
   const mounted: { table?: MountTable } = {};
   const leases = new Leases({
@@ -128,6 +134,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     audit,
     auditTable,
     lockout,
+    secondFactors: new SecondFactors(identity.mfa, clock, random),
     quotas: await Quotas.open(view(barrier, 'sys/quotas/'), clock),
     http: await HttpSettings.open(view(barrier, 'sys/http-settings/')),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),

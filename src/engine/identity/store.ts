@@ -4,11 +4,6 @@ import { LoginMfa } from './mfa/login-mfa.ts';
 import type { Entity } from './model.ts';
 import { Records, type RecordsOptions } from './records.ts';
 
-export interface IdentityStoreOptions extends RecordsOptions {
-  /** Whether logins ask `mfa` what they need: no rule is taken that would not be followed. */
-  readonly enforcesLoginMfa?: boolean;
-}
-
 /**
  * Who is behind the tokens: entities with an alias for each auth mount, groups of them, and what both grant.
  *
@@ -25,10 +20,10 @@ export class IdentityStore {
   readonly mfa: LoginMfa;
   readonly #derivations: Derivations;
 
-  constructor(options: IdentityStoreOptions) {
+  constructor(options: RecordsOptions) {
     this.records = new Records(options);
     this.#derivations = new Derivations(this.records);
-    this.mfa = new LoginMfa(this.records, options.enforcesLoginMfa ?? false);
+    this.mfa = new LoginMfa(this.records);
   }
 
   /**

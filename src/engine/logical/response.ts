@@ -60,6 +60,13 @@ type Answer =
       readonly leaseDuration: number;
       readonly warnings?: readonly string[];
     }
+  /** A proven identity that still needs a second factor. */
+  | {
+      readonly kind: 'second-factor';
+      readonly requestId: string;
+      readonly constraints: JsonObject;
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: 'wrapped'; readonly info: WrapInfo }
   | { readonly kind: 'empty'; readonly status?: 202 }
   | {

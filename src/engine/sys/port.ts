@@ -127,6 +127,7 @@ export interface SysPort {
   readonly generateRoot: GenerateRootPort;
   readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
   seal(): Promise<void>;
+  readonly secondFactors: { validate(requestId: string, payload: JsonObject): Promise<Response> };
   readonly quotas: Quotas;
   readonly http: HttpSettingsPort;
   readonly process: ProcessPort;

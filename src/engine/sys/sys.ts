@@ -19,6 +19,7 @@ import { lockedUserPaths } from './path-locked-users.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { leasePaths } from './path-leases.ts';
+import { mfaPaths } from './path-mfa.ts';
 import { mountPaths } from './path-mounts.ts';
 import { openApiDocumentPaths } from './path-openapi.ts';
 import { policyPaths } from './path-policies.ts';
@@ -48,6 +49,7 @@ export function createSys(port: SysPort): Backend {
       ...capabilityPaths(port),
       ...internalUiPaths(port),
       ...openApiDocumentPaths(port),
+      ...mfaPaths(port),
       ...quotaPaths(port),
       ...httpSettingsPaths(port.http),
       ...loggerPaths(port.process),

@@ -18,10 +18,10 @@ export class TestBackend {
   /** Milliseconds that the clock is ahead. */
   ahead = 0;
 
-  constructor(enforcesLoginMfa = true) {
+  constructor() {
     const clock: Clock = { ...systemClock, now: () => Date.now() + this.ahead };
     const ports = { clock, random: systemRandom };
-    this.identity = new IdentityStore({ storage: new Memory(), ...ports, enforcesLoginMfa });
+    this.identity = new IdentityStore({ storage: new Memory(), ...ports });
     this.backend = createIdentity(
       { identity: this.identity, storage: new Memory(), ...ports, apiAddress: ISSUER },
       () => undefined,

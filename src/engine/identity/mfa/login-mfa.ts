@@ -20,19 +20,16 @@ export interface MfaRequirement {
  *
  * I1  A secret leaves once, in the answer that made it.
  * I2  A code that was found good is refused from then on; after too many wrong ones all are, for a while.
- * I3  No rule is taken while logins do not follow it.
  */
 export class LoginMfa {
   readonly #records: Records;
-  readonly isEnforced: boolean;
   /** Entity, method and code → when it may be forgotten, in seconds. */
   readonly #used = new Map<string, number>();
   /** Entity and method → wrong codes, and since when. */
   readonly #wrong = new Map<string, { readonly count: number; readonly until: number }>();
 
-  constructor(records: Records, isEnforced: boolean) {
+  constructor(records: Records) {
     this.#records = records;
-    this.isEnforced = isEnforced;
   }
 
   method(id: string): Promise<TotpMethod | undefined> {

@@ -72,7 +72,6 @@ export function mfaEnforcementPaths({ mfa, records }: IdentityStore, auth: AuthM
           summary: 'Create or update an enforcement.',
           handler: async (_request, values) => {
             if (!NAME.test(values.name)) return unsupportedPath;
-            if (!mfa.isEnforced) return badRequest('login MFA is not enforced by this version');
             const { mfa_method_ids: methodIds } = values;
             const given = {
               accessors: values.auth_method_accessors,
