@@ -21,6 +21,7 @@ const USAGE = `Usage: sealedvault <command> [options]
   controller                              run the operator
   hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine
   hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
+  operator generate-root -decode=T -otp=O  decode a root token that a quorum made
   status [-address=URL]                   show the seal status of a vault
   version                                 print the version
 `;
@@ -50,6 +51,8 @@ async function run(options: Arguments): Promise<number> {
       return hsmAgent(options);
     case 'hsm':
       return rest[0] === 'init-token' ? initToken(options) : usage();
+    case 'operator':
+      return rest[0] === 'generate-root' && options.has('decode') ? decodeRootToken(options) : usage();
     case 'status':
       return status(options);
     case 'version':
@@ -178,6 +181,17 @@ async function initToken(options: Arguments): Promise<number> {
     process.stderr.write(`${describeError(err)}\n`);
     return 1;
   }
+}
+
+async function decodeRootToken(options: Arguments): Promise<number> {
+  const { decodeToken } = await import('./lib/encoded-token.ts');
+  const token = decodeToken(options.get('decode') ?? '', options.get('otp') ?? '');
+  if (token === undefined) {
+    process.stderr.write('The encoded token and the one-time password do not belong together.\n');
+    return 1;
+  }
+  process.stdout.write(`${token}\n`);
+  return 0;
 }
 
 async function status(options: Arguments): Promise<number> {

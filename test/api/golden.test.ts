@@ -122,6 +122,13 @@ function compare(recorded: any, ours: any, path: string, problems: string[]): vo
   }
 }
 
+// The peer's own additions to policies: Vault shows name and text.
+function withoutExtensions(path: string, body: any): any {
+  if (!path.includes('/sys/policies/acl/') || body.data === undefined) return body;
+  const { cas_required: _cas, modified: _modified, version: _version, ...data } = body.data;
+  return { ...body, data };
+}
+
 function kind(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
 }
@@ -176,7 +183,7 @@ describe('recorded exchanges', () => {
       expect(answer.status, JSON.stringify(answer.body)).toBe(response.status);
       const problems: string[] = [];
       if (response.body === null) expect(answer.body).toBeUndefined();
-      else compare(response.body, answer.body, '', problems);
+      else compare(withoutExtensions(request.path, response.body), answer.body, '', problems);
       expect(problems).toEqual([]);
     });
   }

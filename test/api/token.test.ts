@@ -133,7 +133,7 @@ describe('tokens', () => {
     expect((await self(auth.client_token)).status).toBe(403);
     expect(
       (await engine.call('POST', 'auth/token/lookup-accessor', { accessor: auth.accessor })).status,
-    ).toBe(403);
+    ).toBe(400);
   });
 
   test('cubbyholes are private to their token', async () => {

@@ -1,7 +1,7 @@
 import { isInBlocks } from '../../lib/cidr.ts';
 import { type PathTable, unsupportedOperation, unsupportedPath } from '../logical/logical.ts';
 import type { LogicalRequest, Operation } from '../logical/request.ts';
-import { permissionDenied, type Response } from '../logical/response.ts';
+import { badRequest, permissionDenied, type Response } from '../logical/response.ts';
 import { rawPaths } from '../sys/raw.ts';
 import { auditRequest, auditResponse } from './audit-trail.ts';
 import type { Context, CoreRequest } from './context.ts';
@@ -152,7 +152,12 @@ function route(context: Context): undefined {
 async function authorize(context: Context): Promise<Response | undefined> {
   const { request, vault, token, row, logical } = context;
   if (needsNoToken(context)) return undefined;
-  if (token === undefined) return permissionDenied;
+  if (token === undefined) {
+    // Whoever holds a wrapping token learns what became of it, as with one in the body.
+    return /^sys\/wrapping\/(?:unwrap|rewrap)$/.test(request.path) && request.token !== ''
+      ? badRequest('wrapping token is not valid or does not exist')
+      : permissionDenied;
+  }
   if (token.boundCidrs !== undefined && !isInBlocks(request.remoteAddress, token.boundCidrs))
     return permissionDenied;
   const policies = await policiesOf(vault.identity, token);

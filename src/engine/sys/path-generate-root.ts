@@ -1,4 +1,4 @@
-import { fromBase64, text, utf8 } from '../../lib/bytes.ts';
+import { decodeToken } from '../../lib/encoded-token.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, empty, type Response } from '../logical/response.ts';
@@ -31,7 +31,7 @@ export function generateRootPaths(port: GenerateRootPort): Path[] {
     update(port, 'generate-root/update', raw, "'key' must be specified in request body as JSON"),
     attempt(port, 'generate-root-token/attempt', logical),
     update(port, 'generate-root-token/update', logical, 'key is required'),
-    decodeToken(),
+    decodeTokenPath(),
   ];
 }
 
@@ -128,7 +128,7 @@ function logical(status: RootGeneration, step: 'status' | 'update'): Response {
   });
 }
 
-function decodeToken(): Path {
+function decodeTokenPath(): Path {
   return path({
     pattern: 'decode-token',
     synopsis: 'Decodes the encoded token with the otp.',
@@ -143,11 +143,10 @@ function decodeToken(): Path {
         handler: (_request, { encoded_token: encoded, otp }) => {
           if (encoded === '') return badRequest('missing encoded token');
           if (otp === '') return badRequest('missing otp');
-          const bytes = fromBase64(encoded.padEnd(Math.ceil(encoded.length / 4) * 4, '='));
-          const pad = utf8(otp);
-          if (bytes === undefined || bytes.length !== pad.length)
-            return badRequest('the encoded token and the otp do not belong together');
-          return data({ token: text(bytes.map((byte, index) => byte ^ (pad[index] ?? 0))) });
+          const token = decodeToken(encoded, otp);
+          return token === undefined
+            ? badRequest('the encoded token and the otp do not belong together')
+            : data({ token });
         },
       },
     },

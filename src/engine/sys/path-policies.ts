@@ -1,4 +1,3 @@
-import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, empty, keys, notFound, type Response } from '../logical/response.ts';
 import { parsePolicy, PolicySyntaxError } from '../policy/policy.ts';
@@ -30,14 +29,11 @@ export function policyPaths(port: SysPort): Path[] {
     return empty;
   };
 
-  const read = async (
-    name: string,
-    render: (raw: string, version: number, modified: string | undefined) => Response,
-  ): Promise<Response> => {
+  const read = async (name: string, render: (raw: string) => Response): Promise<Response> => {
     const policy = name.toLowerCase();
-    if (policy === 'root') return render('', 0, undefined);
+    if (policy === 'root') return render('');
     const stored = await port.policies.get(policy);
-    return stored === undefined ? notFound : render(stored.raw, stored.version, stored.modified);
+    return stored === undefined ? notFound : render(stored.raw);
   };
 
   const legacyList = async (): Promise<Response> => {
@@ -65,16 +61,10 @@ export function policyPaths(port: SysPort): Path[] {
         read: {
           summary: 'Retrieve information about the named ACL policy.',
           handler: (_request, values) =>
-            read(values.name, (raw, version, modified) => {
-              const data: JsonObject = {
-                cas_required: false,
-                name: values.name.toLowerCase(),
-                policy: raw,
-                version,
-              };
-              if (modified !== undefined) data['modified'] = modified;
-              return { kind: 'data', data };
-            }),
+            read(values.name, (raw) => ({
+              kind: 'data',
+              data: { name: values.name.toLowerCase(), policy: raw },
+            })),
         },
         update: {
           summary: 'Add a new or update an existing ACL policy.',

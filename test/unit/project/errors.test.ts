@@ -26,7 +26,9 @@ test('every code is thrown somewhere', () => {
 
 test('the version that is reported is the version of the package', async () => {
   const { version } = await import('../../../src/engine/version.ts');
-  expect(version).toBe((JSON.parse(read('package.json')) as { version: string }).version);
+  const { version: release } = JSON.parse(read('package.json')) as { version: string };
+  expect(version).toMatch(/^\d+\.\d+\.\d+\+sealedvault\./);
+  expect(version.endsWith(`+sealedvault.${release}`)).toBe(true);
 });
 
 test('no file of the sources is longer than 400 lines', () => {

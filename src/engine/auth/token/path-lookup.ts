@@ -5,7 +5,7 @@ import { badRequest, data, keys, permissionDenied, type Response } from '../../l
 import type { TokenPort } from './port.ts';
 
 const badToken: Response = { kind: 'refusal', status: 403, errors: ['bad token'] };
-const invalidAccessor: Response = { kind: 'refusal', status: 403, errors: ['invalid accessor'] };
+const invalidAccessor: Response = badRequest('invalid accessor');
 const tokenField = { type: 'string', description: 'Token to lookup', default: '' } as const;
 
 /** lookup, lookup-self, lookup-accessor and the list of accessors. */

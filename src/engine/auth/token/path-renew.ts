@@ -58,7 +58,7 @@ export function renewPaths(tokens: TokenPort): Path[] {
             if (values.accessor === '') return badRequest('missing accessor');
             const entry = await tokens.byAccessor(values.accessor);
             return entry === undefined
-              ? { kind: 'refusal', status: 403, errors: ['invalid accessor'] }
+              ? badRequest('invalid accessor')
               : renew(request, entry, '', values.increment);
           },
         },

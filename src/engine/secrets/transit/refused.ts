@@ -1,16 +1,18 @@
-import { badRequest, type Response } from '../../logical/response.ts';
+import type { Response } from '../../logical/response.ts';
 
 /** Why an operation was refused, in the words clients know. Never holds key material, plaintext or a context. */
 export class Refused {
   readonly message: string;
-  constructor(message: string) {
+  readonly status: number;
+  constructor(message: string, status = 400) {
     this.message = message;
+    this.status = status;
   }
 }
 
 /** The answer to a client whose request was refused. */
 export function refusal(refused: Refused): Response {
-  return badRequest(refused.message);
+  return { kind: 'refusal', status: refused.status, errors: [refused.message] };
 }
 
 export const softDeleted: Refused = new Refused(

@@ -94,7 +94,7 @@ export class KeyStore {
     const { name } = stored;
     return this.#mutex.run(name, async () => {
       if (!force && (await this.#current(name)) !== undefined)
-        return new Refused(`key ${JSON.stringify(name)} already exists`);
+        return new Refused(`key ${JSON.stringify(name)} already exists`, 500);
       const policy = decodePolicy(stored);
       await this.#storage.write([jsonPut(`policy/${name}`, stored), jsonPut(`archive/${name}`, archive)]);
       this.#remember(policy);
