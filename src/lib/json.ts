@@ -18,9 +18,34 @@ declare global {
 // Only a run of 16 digits, or an exponent, can leave the range in which doubles and decimals agree.
 const SUSPICIOUS = /\d{16}|\d\.\d{15}|[0-9][eE][+-]?\d/;
 
-/** Parses JSON without losing a digit. @throws SyntaxError, whose message may quote the text: never show it */
+/** Lists and objects inside each other, at most: what walks a value by recursion must not run out of stack. */
+export const MAX_JSON_DEPTH = 1000;
+
+/**
+ * Parses JSON without losing a digit.
+ * @throws SyntaxError, whose message may quote the text: never show it; RangeError beyond MAX_JSON_DEPTH
+ */
 export function parseJson(text: string): Json {
+  // A text needs a character to open a level and one to close it.
+  if (text.length > 2 * MAX_JSON_DEPTH && isTooDeep(text)) throw new RangeError('JSON is nested too deeply');
   return (SUSPICIOUS.test(text) ? JSON.parse(text, keepNumbers) : JSON.parse(text)) as Json;
+}
+
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x5b || code === 0x7b) {
+      depth += 1;
+      if (depth > MAX_JSON_DEPTH) return true;
+    } else if (code === 0x5d || code === 0x7d) depth -= 1;
+  }
+  return false;
 }
 
 // The third argument is ES2026's; TypeScript's libraries do not know it yet.

@@ -2,7 +2,7 @@ import { fromBase64, text as decode } from '../../lib/bytes.ts';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { Aborted } from '../../lib/errors.ts';
-import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts';
+import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, parseJson } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/context.ts';
 import { wrapTtl } from '../core/wrapping.ts';
 import { LIST_AS } from './list-method.ts';
@@ -139,7 +139,12 @@ async function readBody(
     if (value === null) return none;
     if (isJsonObject(value)) return value;
     return new BodyRefusal(400, 'failed to decode JSON input: the body must be a JSON object');
-  } catch {
+  } catch (error) {
+    if (error instanceof RangeError)
+      return new BodyRefusal(
+        400,
+        `failed to decode JSON input: nested more than ${MAX_JSON_DEPTH} levels deep`,
+      );
     // The parser's message quotes the body.
     return new BodyRefusal(400, 'failed to decode JSON input: the body is not valid JSON');
   }
