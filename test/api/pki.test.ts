@@ -309,24 +309,11 @@ describe('signing as it is', () => {
   test('everything of the request but an authority is in the certificate', async () => {
     const { pki } = await withRoot({ key_type: 'rsa' });
     const dir = files({});
+    const subject = ['-subj', '/O=Me/CN=x y z', '-addext', '1.2.3.4.5=ASN1:UTF8String:hello'];
     await openssl(
-      [
-        ...[
-          'req',
-          '-new',
-          '-newkey',
-          'rsa:2048',
-          '-nodes',
-          '-keyout',
-          'k',
-          '-out',
-          'c',
-          '-subj',
-          '/O=Me/CN=x y z',
-        ],
-        ...['-addext', 'subjectAltName=DNS:q.test', '-addext', 'basicConstraints=critical,CA:TRUE'],
-        ...['-addext', 'keyUsage=critical,keyAgreement', '-addext', '1.2.3.4.5=ASN1:UTF8String:hello'],
-      ],
+      'req -new -newkey rsa:2048 -nodes -keyout k -out c -addext subjectAltName=DNS:q.test -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyAgreement'
+        .split(' ')
+        .concat(subject),
       '',
       dir,
     );
