@@ -9,6 +9,7 @@ import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.t
 import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
+import { createPki } from './secrets/pki/pki.ts';
 import { createTotp } from './secrets/totp/totp.ts';
 import { createTransit } from './secrets/transit/transit.ts';
 
@@ -22,6 +23,8 @@ const secrets: Record<string, BackendFactory> = {
     }),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
+  pki: ({ storage, clock, random, identity }) =>
+    createPki({ storage, clock, random, templateValues: (id) => identity.templateValues(id) }),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
   transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
 };

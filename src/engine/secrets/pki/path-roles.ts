@@ -1,0 +1,95 @@
+import { type Path, path } from '../../logical/logical.ts';
+import { empty, keys, notFound } from '../../logical/response.ts';
+import { answer } from './answer.ts';
+import type { Pki } from './context.ts';
+import { getIssuersConfig } from './config.ts';
+import { pageFields, pageOf } from './path-fields.ts';
+import { Refused, refusal } from './refused.ts';
+import { deleteRole, getRole, listRoles, putRole, readRole, type Role, showRole } from './role.ts';
+import { roleFields } from './role-fields.ts';
+
+const LEASES =
+  "it is encouraged to disable generate_lease and rely on PKI's native capabilities when possible; this option can cause instance-wide issues with large numbers of issued certificates";
+const NO_LEASES =
+  'mutually exclusive values no_store=true and generate_lease=true were both specified; no_store=true takes priority';
+
+/** roles: what may be issued. */
+export function rolePaths(pki: Pki): Path[] {
+  const write = async (name: string, role: Role | Refused, wantsLease: boolean) => {
+    if (role instanceof Refused) return refusal(role);
+    await putRole(pki.storage, name, role);
+    const warnings = await issuerWarnings(pki, role.issuer_ref);
+    if (wantsLease) warnings.push(role.no_store ? NO_LEASES : LEASES);
+    return answer(showRole(role), warnings);
+  };
+  return [
+    path({
+      pattern: 'roles',
+      synopsis: 'List the existing roles in this backend.',
+      fields: pageFields,
+      operations: {
+        list: {
+          summary: 'List roles.',
+          handler: async (_request, page) => keys(await listRoles(pki.storage, pageOf(page))),
+        },
+      },
+    }),
+    path({
+      pattern: 'roles/:name',
+      synopsis: 'Manage the roles that can be created with this backend.',
+      fields: {
+        name: { type: 'string', description: 'Name of the role.', required: true },
+        backend: { type: 'string', description: 'Type of the backend.', deprecated: true },
+        ...roleFields,
+        policy_identifiers: {
+          type: 'any',
+          description: 'Policies: OIDs, or objects of oid, cps and notice.',
+        },
+      },
+      operations: {
+        read: {
+          summary: 'Read a role.',
+          handler: async (_request, { name }) => {
+            const role = await getRole(pki.storage, name);
+            return role === undefined ? notFound : answer(showRole(role));
+          },
+        },
+        update: {
+          summary: 'Write a role; what is not given has its default.',
+          handler: (request, { name, generate_lease: lease }) => write(name, readRole(request.body), lease),
+        },
+        patch: {
+          summary: 'Change some fields of a role.',
+          handler: async (request, { name }) => {
+            const old = await getRole(pki.storage, name);
+            if (old === undefined) return refusal(new Refused('Unable to fetch role entry to patch'));
+            const role = readRole(request.body, old);
+            return write(name, role, role instanceof Refused ? false : role.generate_lease);
+          },
+        },
+        delete: {
+          summary: 'Delete a role.',
+          handler: async (_request, { name }) => {
+            await deleteRole(pki.storage, name);
+            return empty;
+          },
+        },
+      },
+    }),
+  ];
+}
+
+async function issuerWarnings(pki: Pki, ref: string): Promise<string[]> {
+  if (ref === 'default') {
+    const { default: id } = await getIssuersConfig(pki.storage);
+    return id === ''
+      ? [
+          'Issuing Certificate was set to default, but no default issuing certificate (configurable at /config/issuers) is currently set',
+        ]
+      : [];
+  }
+  const { resolveIssuer } = await import('./issuers.ts');
+  return (await resolveIssuer(pki.storage, ref)) instanceof Refused
+    ? [`Issuing Certificate was set to ${ref} but no issuing certificate currently has that name`]
+    : [];
+}
