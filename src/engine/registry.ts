@@ -1,4 +1,5 @@
 import { createAppRole } from './auth/approle/approle.ts';
+import { createCert } from './auth/cert/cert.ts';
 import { createJwt } from './auth/jwt/jwt.ts';
 import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
 import { createTokenAuth } from './auth/token/token.ts';
@@ -28,6 +29,7 @@ const secrets: Record<string, BackendFactory> = {
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
   approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
+  cert: ({ storage, clock }) => createCert(storage, clock),
   jwt: ({ storage, clock, random }) => createJwt(storage, clock, random),
   kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
   // Another name of the same method.
@@ -60,10 +62,10 @@ function tokenPort({
     accessors: () => tokens.accessors(),
     create: (request) => tokens.create(request),
     renew: (entry, ttl) => tokens.renew(entry, ttl),
-    renewLogin: async (entry) => {
+    renewLogin: async (entry, request) => {
       const backend = backendByAccessor(entry.login?.accessor ?? '');
       if (backend?.renewLogin === undefined) return { refused: 'the auth method of this token is gone' };
-      return backend.renewLogin(entry);
+      return backend.renewLogin(entry, request);
     },
     revoke: (hash) => tokens.revoke(hash),
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),

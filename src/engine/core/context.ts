@@ -21,6 +21,7 @@ export interface CoreRequest {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly clientName: string | undefined;
+  readonly clientCertificates?: LogicalRequest['clientCertificates'];
   readonly credentials?: LogicalRequest['credentials'];
   readonly signal: AbortSignal;
 }

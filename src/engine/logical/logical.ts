@@ -14,8 +14,8 @@ import { badRequest, type Response } from './response.ts';
 export interface Backend {
   readonly type: string;
   readonly paths: PathTable;
-  /** Auth methods: judges a renewal of a token that a login here gave. */
-  renewLogin?(entry: TokenEntry): Promise<Renewal>;
+  /** Auth methods: judges a renewal of a token that a login here gave. @param request that asks for it */
+  renewLogin?(entry: TokenEntry, request?: LogicalRequest): Promise<Renewal>;
 }
 
 /** One row. Patterns are segments: a literal, `:name` for one segment, `*name` at the end for the rest (also empty). */
