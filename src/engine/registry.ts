@@ -2,6 +2,7 @@ import { createAppRole } from './auth/approle/approle.ts';
 import { createCert } from './auth/cert/cert.ts';
 import { createJwt } from './auth/jwt/jwt.ts';
 import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
+import { createLdap } from './auth/ldap/ldap.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
@@ -32,6 +33,7 @@ const auth: Record<string, BackendFactory> = {
   cert: ({ storage, clock }) => createCert(storage, clock),
   jwt: ({ storage, clock, random }) => createJwt(storage, clock, random),
   kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
+  ldap: ({ storage }) => createLdap(storage),
   // Another name of the same method.
   oidc: ({ storage, clock, random }) => createJwt(storage, clock, random),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
