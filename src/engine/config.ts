@@ -67,6 +67,7 @@ export interface TlsConfig {
   readonly keyFile: string;
   readonly clientCaFile: string | undefined;
   readonly requireClientCert: boolean;
+  readonly askClientCert: boolean;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
@@ -157,7 +158,8 @@ export function parseEngineConfig(
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };
   const unknownTls =
-    config.initClientName !== undefined && !listeners.some((each) => each.tls?.clientCaFile !== undefined);
+    config.initClientName !== undefined &&
+    !listeners.some((each) => each.tls?.clientCaFile !== undefined && each.tls.askClientCert);
   if (unknownTls) {
     throw new ConfigInvalid('init_client_name needs a listener that verifies client certificates', {
       hint: 'set tls_client_ca_file',
@@ -213,14 +215,22 @@ function parseTls(body: HclBody): TlsConfig {
   if (minVersion !== 'tls12' && minVersion !== 'tls13') {
     throw new ConfigInvalid('tls_min_version is not supported', { hint: 'use tls12 or tls13' });
   }
+  const requireClientCert = flag(
+    'tls_require_and_verify_client_cert',
+    scalar(body, 'tls_require_and_verify_client_cert'),
+  );
+  const askClientCert = !flag('tls_disable_client_certs', scalar(body, 'tls_disable_client_certs'));
+  if (requireClientCert && !askClientCert) {
+    throw new ConfigInvalid('client certificates are both required and disabled', {
+      hint: 'leave out tls_disable_client_certs or tls_require_and_verify_client_cert',
+    });
+  }
   return {
     certFile,
     keyFile,
     clientCaFile: scalar(body, 'tls_client_ca_file'),
-    requireClientCert: flag(
-      'tls_require_and_verify_client_cert',
-      scalar(body, 'tls_require_and_verify_client_cert'),
-    ),
+    requireClientCert,
+    askClientCert,
     minVersion: minVersion === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
   };
 }

@@ -1,6 +1,8 @@
 import { createAppRole } from './auth/approle/approle.ts';
+import { createCert } from './auth/cert/cert.ts';
 import { createJwt } from './auth/jwt/jwt.ts';
 import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
+import { createLdap } from './auth/ldap/ldap.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import { aclOf } from './core/granted.ts';
@@ -32,8 +34,10 @@ const secrets: Record<string, BackendFactory> = {
 /** Auth methods, by the names that clients enable them under. One line each. */
 const auth: Record<string, BackendFactory> = {
   approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
+  cert: ({ storage, clock }) => createCert(storage, clock),
   jwt: ({ storage, clock, random }) => createJwt(storage, clock, random),
   kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
+  ldap: ({ storage }) => createLdap(storage),
   // Another name of the same method.
   oidc: ({ storage, clock, random }) => createJwt(storage, clock, random),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
@@ -65,10 +69,10 @@ function tokenPort({
     accessors: () => tokens.accessors(),
     create: (request) => tokens.create(request),
     renew: (entry, ttl) => tokens.renew(entry, ttl),
-    renewLogin: async (entry) => {
+    renewLogin: async (entry, request) => {
       const backend = backendByAccessor(entry.login?.accessor ?? '');
       if (backend?.renewLogin === undefined) return { refused: 'the auth method of this token is gone' };
-      return backend.renewLogin(entry);
+      return backend.renewLogin(entry, request);
     },
     entityOf: (name) =>
       identity.resolveAlias({ name, mountAccessor: accessor, mountType: 'token', mountPath: 'auth/token/' }),

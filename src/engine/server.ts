@@ -161,6 +161,7 @@ function readMaterial(tls: TlsConfig): TlsMaterial {
       key: readFileSync(tls.keyFile),
       ca: tls.clientCaFile === undefined ? undefined : readFileSync(tls.clientCaFile),
       requireClientCert: tls.requireClientCert,
+      askClientCert: tls.askClientCert,
       minVersion: tls.minVersion,
     };
   } catch (cause) {

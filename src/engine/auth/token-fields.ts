@@ -173,7 +173,8 @@ function olderNames(before: TokenParameters, given: GivenTokenFields): OlderName
   );
 }
 
-function normalPolicies(names: readonly string[]): string[] {
+/** Names of policies as they are kept: in lower case, in order, each once. */
+export function normalPolicies(names: readonly string[]): string[] {
   return [
     ...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '')),
   ].toSorted();

@@ -24,6 +24,7 @@ export interface CoreRequest {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly clientName: string | undefined;
+  readonly clientCertificates?: LogicalRequest['clientCertificates'];
   readonly credentials?: LogicalRequest['credentials'];
   /** Families of quorum endpoints that need no token where the request came in. */
   readonly open: readonly Access[];

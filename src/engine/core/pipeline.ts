@@ -255,6 +255,7 @@ function toLogical(request: CoreRequest, mountPoint: string, path: string): Logi
     leaseTtl: { default: 0, max: 0 },
     remoteAddress: request.remoteAddress,
     clientName: request.clientName,
+    clientCertificates: request.clientCertificates,
     credentials: request.credentials,
     signal: request.signal,
   };

@@ -45,14 +45,18 @@ export interface TlsMaterial {
   readonly key: Buffer;
   readonly ca: Buffer | undefined;
   readonly requireClientCert: boolean;
+  /** Whether clients are asked for certificates at all. */
+  readonly askClientCert: boolean;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /** A server that is not listening yet. */
 export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): Server | HttpsServer {
   const pages = otherPages(options.settings);
+  // Without an authority of the listener's own, Node would trust the system's.
+  const verifiesClients = tls?.ca !== undefined && tls.askClientCert;
   const listener: RequestListener = (message, out) => {
-    if (message.url?.startsWith('/v1/') === true) void serve(message, out, options);
+    if (message.url?.startsWith('/v1/') === true) void serve(message, out, { ...options, verifiesClients });
     else pages(message, out);
   };
   // Slow peers must not hold connections for ever; the limits are Vault's defaults.
@@ -66,7 +70,9 @@ export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): 
             cert: tls.cert,
             key: tls.key,
             minVersion: tls.minVersion,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true }),
+            ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+            // Asked for without an authority too: the auth method cert has authorities of its own.
+            requestCert: tls.askClientCert,
             rejectUnauthorized: tls.requireClientCert,
           },
           listener,
@@ -75,7 +81,11 @@ export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): 
   return server;
 }
 
-async function serve(message: IncomingMessage, out: ServerResponse, options: EdgeOptions): Promise<void> {
+async function serve(
+  message: IncomingMessage,
+  out: ServerResponse,
+  options: EdgeOptions & { readonly verifiesClients: boolean },
+): Promise<void> {
   const requestId = options.random.uuid();
   const head = message.method === 'HEAD';
   const gone = new AbortController();
@@ -87,6 +97,7 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
     const request = await parseRequest(message, {
       maxRequestSize: options.maxRequestSize,
       open: options.open,
+      verifiesClients: options.verifiesClients,
       requestId,
       signal: gone.signal,
     });

@@ -1,6 +1,6 @@
 import { fromBase64, text as decode, toBase64 } from '../../lib/bytes.ts';
 import type { IncomingMessage } from 'node:http';
-import { TLSSocket } from 'node:tls';
+import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { Aborted } from '../../lib/errors.ts';
 import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, parseJson } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/context.ts';
@@ -26,6 +26,8 @@ class BodyRefusal implements ParseRefusal {
 export interface ParseOptions {
   readonly maxRequestSize: number;
   readonly open: CoreRequest['open'];
+  /** Whether the listener has an authority against which it verifies clients. */
+  readonly verifiesClients: boolean;
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
@@ -40,6 +42,7 @@ const OPERATIONS: Readonly<Record<string, CoreRequest['operation']>> = {
   DELETE: 'delete',
 };
 const MAX_PATH = 1500;
+const MAX_CHAIN = 16;
 const none: JsonObject = {};
 
 /** Reads method, path, query, token and body; nothing of it is believed. */
@@ -89,7 +92,8 @@ export async function parseRequest(
     wrapTtl: wrap,
     remoteAddress: socket.remoteAddress ?? '',
     remotePort: socket.remotePort ?? 0,
-    clientName: clientName(socket),
+    clientName: options.verifiesClients ? clientName(socket) : undefined,
+    clientCertificates: socket instanceof TLSSocket ? () => presented(socket) : undefined,
     credentials: credentialsOf(headers.authorization),
     open: options.open,
     signal: options.signal,
@@ -191,6 +195,18 @@ function clientName(socket: IncomingMessage['socket']): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const name: unknown = socket.getPeerCertificate().subject?.CN;
   return typeof name === 'string' ? name : undefined;
+}
+
+// The chain as Node has it ends with a certificate that names itself as its issuer, or with none.
+function presented(socket: TLSSocket): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (certificate?.raw !== undefined && found.length < MAX_CHAIN) {
+    found.push(certificate.raw);
+    if (certificate.issuerCertificate === certificate) break;
+    certificate = certificate.issuerCertificate;
+  }
+  return found;
 }
 
 function isMergePatch(contentType: string | undefined): boolean {

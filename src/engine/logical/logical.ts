@@ -15,8 +15,8 @@ import { badRequest, type Response } from './response.ts';
 export interface Backend {
   readonly type: string;
   readonly paths: PathTable;
-  /** Auth methods: judges a renewal of a token that a login here gave. */
-  renewLogin?(entry: TokenEntry): Promise<Renewal>;
+  /** Auth methods: judges a renewal of a token that a login here gave. @param request that asks for it */
+  renewLogin?(entry: TokenEntry, request?: LogicalRequest): Promise<Renewal>;
   /** Engines with leases: extends a secret, or says why not. A throw fails the renewal and changes nothing. */
   renewSecret?(lease: HeldLease): Promise<SecretRenewal>;
   /** Engines with leases: takes a secret back; also one that is gone already. A throw is tried again later. */

@@ -91,6 +91,8 @@ export interface LogicalRequest {
   readonly remoteAddress: string;
   /** Common name of a client certificate that was verified against the listener's client CA. */
   readonly clientName: string | undefined;
+  /** DER of the certificates that the client presented, its own first, verified by nobody; undefined without TLS. */
+  readonly clientCertificates?: (() => readonly Uint8Array[]) | undefined;
   /** Of Basic authentication: for the one endpoint of another protocol that takes it. */
   readonly credentials?: { readonly user: string; readonly secret: string } | undefined;
   readonly signal: AbortSignal;

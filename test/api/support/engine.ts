@@ -22,6 +22,8 @@ export class TestEngine {
   readonly #more: object;
   #engine: Engine | undefined;
   address = '';
+  /** host:port of every listener. */
+  addresses: readonly string[] = [];
   root = '';
 
   private constructor(token: TestToken, more: object) {
@@ -63,6 +65,7 @@ export class TestEngine {
       destination: { write: (line: string) => void this.logLines.push(line) },
     });
     this.#engine = await startEngine({ config, env, clock: systemClock, random: systemRandom, log });
+    this.addresses = this.#engine.addresses;
     this.address = `http://${this.#engine.addresses[0]}`;
   }
 

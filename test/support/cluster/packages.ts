@@ -19,6 +19,7 @@ const packageOf = {
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',
   gcc: 'gcc',
+  slapd: 'slapd',
   '/usr/include/stdlib.h': 'libc6-dev',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 } as const;

@@ -135,6 +135,26 @@ describe('configuration', () => {
     ['an audit file without a path', minimal({ audit: [{ file: {} }] }), /file_path/],
     ['a client name that no listener verifies', minimal({ init_client_name: 'operator' }), /verifies/],
     ['a flag that is none', minimal({ require_pgp_shares: 'perhaps' }), /require_pgp_shares/],
+    ['a lock-out of another method', minimal({ user_lockout: [{ jwt: {} }] }), /user_lockout/],
+    [
+      'a lock-out at nothing',
+      minimal({ user_lockout: [{ all: { lockout_threshold: '0' } }] }),
+      /threshold or duration/,
+    ],
+    [
+      'clients that must show what they are not asked for',
+      minimal({
+        listener: {
+          tcp: {
+            tls_cert_file: '/c',
+            tls_key_file: '/k',
+            tls_require_and_verify_client_cert: true,
+            tls_disable_client_certs: true,
+          },
+        },
+      }),
+      /required and disabled/,
+    ],
   ])('%s is refused', (_name, text, message) => {
     expect(() => parseEngineConfig(text, {})).toThrow(
       expect.objectContaining({
@@ -142,6 +162,20 @@ describe('configuration', () => {
         message: expect.stringMatching(message) as string,
       }),
     );
+  });
+
+  test('lock-outs are set by type, and turned off by the environment', () => {
+    const text = `listener "tcp" { tls_disable = true }
+      storage "inmem" {}
+      seal "pkcs11" {}
+      user_lockout "all" { lockout_threshold = "7" lockout_duration = "10m" }
+      user_lockout "ldap" { disable_lockout = true lockout_counter_reset = "1h" }`;
+    expect(parseEngineConfig(text, {}).config.userLockout).toEqual({
+      all: { threshold: 7, duration: 600 },
+      ldap: { disabled: true, counterReset: 3600 },
+    });
+    const off = parseEngineConfig(text, { VAULT_DISABLE_USER_LOCKOUT: 'true' }).config.userLockout;
+    expect([off['all'], off['userpass']]).toEqual([{ disabled: true }, { disabled: true }]);
   });
 
   test('a file with a PIN must be its owner’s alone; references need no such care', () => {

@@ -20,7 +20,7 @@ export function renewPaths(tokens: TokenPort): Path[] {
     if (entry === undefined) return badRequest('token not found');
     if (entry.type === 'batch') return badRequest('batch tokens cannot be renewed');
     if (!entry.renewable || entry.expireTime === 0) return badRequest('lease is not renewable');
-    const login = entry.login === undefined ? undefined : await tokens.renewLogin(entry);
+    const login = entry.login === undefined ? undefined : await tokens.renewLogin(entry, request);
     if (login !== undefined) return badRequest(login.refused);
     const now = tokens.now();
     const warnings: string[] = [];

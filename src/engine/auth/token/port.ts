@@ -1,5 +1,5 @@
 import type { Renewal } from '../../logical/login.ts';
-import type { NewToken, TokenEntry } from '../../logical/request.ts';
+import type { LogicalRequest, NewToken, TokenEntry } from '../../logical/request.ts';
 
 /** What this method needs of the token store and of the caller's policies. */
 export interface TokenPort {
@@ -9,7 +9,7 @@ export interface TokenPort {
   create(request: NewToken): Promise<{ readonly text: string; readonly entry: TokenEntry } | undefined>;
   renew(entry: TokenEntry, ttl: number): Promise<TokenEntry>;
   /** Asks the method that gave a token whether it may be renewed. */
-  renewLogin(entry: TokenEntry): Promise<Renewal>;
+  renewLogin(entry: TokenEntry, request: LogicalRequest): Promise<Renewal>;
   /** Finds or makes the entity of an alias of this method. */
   entityOf(alias: string): Promise<{ readonly id: string; readonly disabled: boolean }>;
   revoke(hash: string): Promise<void>;

@@ -1,16 +1,16 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { isBcryptOf, parseBcrypt } from '../../../lib/bcrypt/bcrypt.ts';
 import { equalBytes } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 
 const derive = promisify<string, Uint8Array, number, Buffer>(scrypt);
 const LENGTH = 32;
+/** A login must not keep a core busy for longer than about a second. */
+const MAX_BCRYPT_COST = 14;
 
-/** A password as it is stored: scrypt (RFC 7914) with Node's cost, N = 2^14, r = 8, p = 1. */
-export interface PasswordHash {
-  readonly salt: string;
-  readonly hash: string;
-}
+/** A password as it is stored: scrypt (RFC 7914) with Node's cost, N = 2^14, r = 8, p = 1; or a given bcrypt hash. */
+export type PasswordHash = { readonly salt: string; readonly hash: string } | { readonly bcrypt: string };
 
 export async function hashPassword(password: string, random: Random): Promise<PasswordHash> {
   const salt = random.bytes(16);
@@ -18,8 +18,21 @@ export async function hashPassword(password: string, random: Random): Promise<Pa
   return { salt: Buffer.from(salt).toString('base64'), hash: hash.toString('base64') };
 }
 
+/** A hash that was made elsewhere, or why it is refused. */
+export function givenHash(text: string): PasswordHash | string {
+  const parsed = parseBcrypt(text);
+  if (parsed === undefined) return 'password_hash must be a bcrypt hash';
+  return parsed.cost > MAX_BCRYPT_COST
+    ? `the cost of password_hash is higher than ${MAX_BCRYPT_COST}`
+    : { bcrypt: text };
+}
+
 /** Takes as long for a user who does not exist. */
 export async function isPassword(password: string, stored: PasswordHash | undefined): Promise<boolean> {
+  if (stored !== undefined && 'bcrypt' in stored) {
+    const parsed = parseBcrypt(stored.bcrypt);
+    return parsed !== undefined && isBcryptOf(password, parsed);
+  }
   const salt = stored === undefined ? new Uint8Array(16) : Buffer.from(stored.salt, 'base64');
   const hash = await derive(password, salt, LENGTH);
   return stored !== undefined && equalBytes(hash, Buffer.from(stored.hash, 'base64'));

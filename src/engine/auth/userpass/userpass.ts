@@ -22,7 +22,7 @@ import {
   tokenFields,
   type TokenParameters,
 } from '../token-fields.ts';
-import { hashPassword, isPassword, type PasswordHash } from './password.ts';
+import { givenHash, hashPassword, isPassword, type PasswordHash } from './password.ts';
 
 interface User {
   readonly password: PasswordHash;
@@ -31,6 +31,11 @@ interface User {
 
 const username = { type: 'string', description: 'Username for this user.', required: true } as const;
 const password = { type: 'string', description: 'Password for this user.', default: '' } as const;
+const password_hash = {
+  type: 'string',
+  description: 'A bcrypt hash of the password, instead of it.',
+  default: '',
+} as const;
 const { policies, bound_cidrs, ttl, max_ttl } = olderTokenFields;
 const older = { policies, bound_cidrs, ttl, max_ttl } as const;
 
@@ -42,13 +47,21 @@ export function createUserpass(storage: Storage, random: Random): Backend {
   const save = (name: string, user: User): Promise<void> =>
     storage.write([jsonPut(`user/${name.toLowerCase()}`, user)]);
 
-  const write = (name: string, given: GivenTokenFields, text: string): Promise<Response> =>
+  const write = (
+    name: string,
+    given: GivenTokenFields,
+    { password: text, password_hash: made }: { readonly password: string; readonly password_hash: string },
+  ): Promise<Response> =>
     locks.run(name.toLowerCase(), async () => {
       const before = await find(name);
-      if (before === undefined && text === '') return badRequest('missing password');
+      if (text !== '' && made !== '')
+        return badRequest('only one of password or password_hash may be provided');
+      if (before === undefined && text === '' && made === '') return badRequest('missing password');
       const token = readTokenFields(before?.token ?? noTokenParameters, given);
       if (typeof token === 'string') return badRequest(token);
-      const hash = text === '' ? before?.password : await hashPassword(text, random);
+      const taken = made === '' ? undefined : givenHash(made);
+      if (typeof taken === 'string') return badRequest(taken);
+      const hash = taken ?? (text === '' ? before?.password : await hashPassword(text, random));
       if (hash === undefined) return badRequest('missing password');
       await save(name, { password: hash, token });
       return empty;
@@ -77,7 +90,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       path({
         pattern: 'users/:username',
         synopsis: 'Manage users allowed to authenticate.',
-        fields: { username, password, ...tokenFields, ...older },
+        fields: { username, password, password_hash, ...tokenFields, ...older },
         exists: async (_request, values) => (await find(values.username)) !== undefined,
         operations: {
           read: {
@@ -89,7 +102,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
           },
           update: {
             summary: 'Create or change a user.',
-            handler: (_request, values) => write(values.username, values, values.password),
+            handler: (_request, values) => write(values.username, values, values),
           },
           delete: {
             summary: 'Delete a user.',
@@ -103,14 +116,15 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       path({
         pattern: 'users/:username/password',
         synopsis: "Reset user's password.",
-        fields: { username, password },
+        fields: { username, password, password_hash },
         operations: {
           update: {
             summary: 'Set a password.',
             handler: async (_request, values) => {
               if ((await find(values.username)) === undefined) return badRequest('username does not exist');
-              if (values.password === '') return badRequest('missing password');
-              return write(values.username, {}, values.password);
+              if (values.password === '' && values.password_hash === '')
+                return badRequest('missing password');
+              return write(values.username, {}, values);
             },
           },
         },
@@ -124,7 +138,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
             summary: 'Set the policies.',
             handler: async (_request, values) => {
               if ((await find(values.username)) === undefined) return badRequest('username does not exist');
-              return write(values.username, values, '');
+              return write(values.username, values, { password: '', password_hash: '' });
             },
           },
         },
