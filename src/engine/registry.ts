@@ -3,6 +3,7 @@ import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
+import { createDatabase } from './secrets/database/database.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
@@ -12,6 +13,8 @@ import { createTransit } from './secrets/transit/transit.ts';
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
+  database: ({ storage, clock, random, passwordFrom }) =>
+    createDatabase(storage, clock, random, passwordFrom),
   identity: (context) =>
     createIdentity(context, accessorOf(context.mountByAccessor), {
       hasAccessor: (accessor) => context.mountByAccessor(accessor)?.table === 'auth',

@@ -113,7 +113,7 @@ export class Leases {
       const holder = this.#options.holder(lease.mount);
       if (!lease.renewable || holder?.backend.renewSecret === undefined)
         return { refused: 'lease is not renewable' };
-      const wanted = await holder.backend.renewSecret(this.#held(lease, holder.limits, increment));
+      const wanted = await asked(holder.backend.renewSecret(this.#held(lease, holder.limits, increment)));
       if ('refused' in wanted) return wanted;
       const warnings: string[] = [];
       const ttl = leaseTtl(
@@ -251,6 +251,14 @@ export class Leases {
 
   #now(): number {
     return Math.floor(this.#options.clock.now() / 1000);
+  }
+}
+
+async function asked(renewal: Promise<SecretRenewal>): Promise<SecretRenewal> {
+  try {
+    return await renewal;
+  } catch (error) {
+    return { refused: `failed to renew entry: ${describeError(error)}` };
   }
 }
 

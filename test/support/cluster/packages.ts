@@ -19,6 +19,11 @@ const packageOf = {
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',
   gcc: 'gcc',
+  pg_ctlcluster: 'postgresql',
+  mariadbd: 'mariadb-server',
+  'mariadb-install-db': 'mariadb-server',
+  'ssh-keygen': 'openssh-client',
+  sshd: 'openssh-server',
   '/usr/include/stdlib.h': 'libc6-dev',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 } as const;
