@@ -2,11 +2,13 @@ import { createAppRole } from './auth/approle/approle.ts';
 import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
+import { renderIdentity } from './core/render-identity.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createDatabase } from './secrets/database/database.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
+import { createSsh } from './secrets/ssh/ssh.ts';
 import { createTotp } from './secrets/totp/totp.ts';
 import { createTransit } from './secrets/transit/transit.ts';
 
@@ -22,6 +24,8 @@ const secrets: Record<string, BackendFactory> = {
     }),
   kv: ({ storage, clock, random, options }) =>
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
+  ssh: ({ storage, clock, random, identity }) =>
+    createSsh(storage, clock, random, (text, entityId) => renderIdentity(identity, text, entityId)),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
   transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
 };

@@ -42,7 +42,7 @@ const skipped: readonly {
   },
   {
     when: (each) =>
-      /sys\/(?:mounts|auth|mounts\/auth)\/(?:pki|ssh|userpass|approle|k8s|jwt|cert)/.test(each.request.path),
+      /sys\/(?:mounts|auth|mounts\/auth)\/(?:pki|userpass|approle|k8s|jwt|cert)/.test(each.request.path),
     reason: 'that engine or auth method is not served',
   },
   {

@@ -42,6 +42,8 @@ export function envelope(response: Response, requestId: string): Rendered {
           auth: renderAuth(response.auth),
         },
       };
+    case 'bytes':
+      throw new TypeError('bytes have no JSON form');
     case 'leased':
       return {
         status: 200,

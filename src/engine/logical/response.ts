@@ -66,7 +66,14 @@ export type Response =
       readonly data?: JsonObject;
     }
   /** Top-level JSON without an envelope: the endpoints that answer before there is a barrier. */
-  | { readonly kind: 'raw'; readonly status: number; readonly body: Json };
+  | { readonly kind: 'raw'; readonly status: number; readonly body: Json }
+  /** A body of another media type, as it is: certificates, CRLs, OCSP. */
+  | {
+      readonly kind: 'bytes';
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: Uint8Array;
+    };
 
 export function data(value: JsonObject | null, warnings?: readonly string[]): Response {
   return warnings === undefined || warnings.length === 0
