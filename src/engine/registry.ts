@@ -4,7 +4,7 @@ import { createUserpass } from './auth/userpass/userpass.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { renderIdentity } from './core/render-identity.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
-import { createDatabase } from './secrets/database/database.ts';
+import { createDatabase, databasePlugins } from './secrets/database/database.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
@@ -37,7 +37,7 @@ const auth: Record<string, BackendFactory> = {
   userpass: ({ storage, random }) => createUserpass(storage, random),
 };
 
-export const factories: BackendFactories = { secrets, auth, clearCubbyhole };
+export const factories: BackendFactories = { secrets, auth, databases: databasePlugins, clearCubbyhole };
 
 function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
   return (accessor) => {

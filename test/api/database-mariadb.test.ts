@@ -63,6 +63,16 @@ test('users are made, log in, are renewed and revoked', async () => {
   expect((await call('PUT', 'sys/leases/revoke', { lease_id: lost.lease_id, sync: true })).status).toBe(204);
 });
 
+test('a restart of the server is got over', async () => {
+  expect((await call('GET', 'database/creds/app')).status).toBe(200);
+  await db.stop();
+  expect((await call('GET', 'database/creds/app')).status).toBe(500);
+  await db.start();
+  expect((await call('GET', 'database/creds/app')).status).toBe(200);
+  expect((await call('PUT', 'sys/leases/revoke-prefix/database', { sync: true })).status).toBe(204);
+  expect(await db.query("SELECT user FROM mysql.user WHERE user LIKE 'v-%'")).toEqual([]);
+});
+
 test('statements of a role replace the defaults, also when the role is gone', async () => {
   await call('POST', 'database/roles/own', {
     db_name: 'main',

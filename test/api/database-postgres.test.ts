@@ -81,6 +81,23 @@ test('a connection is verified, stored, read without its password, listed and re
   expect((await call('DELETE', 'database/config/inurl')).status).toBe(204);
 });
 
+test('the server is believed as far as sslmode says', async () => {
+  const at = (mode: string, host = '127.0.0.1') =>
+    `postgresql://{{username}}:{{password}}@${host}:${db.port}/postgres?sslmode=${mode}`;
+  const status = async (connection_url: string, more: object = {}) =>
+    (await configure('tls', { connection_url, ...more })).status;
+  for (const mode of ['disable', 'prefer', 'require']) expect(await status(at(mode))).toBe(204);
+  expect(await status(at('verify-full'))).toBe(400);
+  const tls_ca = db.certificate;
+  for (const mode of ['require', 'verify-ca', 'verify-full'])
+    expect(await status(at(mode), { tls_ca })).toBe(204);
+  const { body } = await configure('tls2', { connection_url: at('verify-ca'), tls_ca: '' });
+  expect(body.errors[0]).toContain('error verifying connection');
+  const pairs = `host=127.0.0.1 port=${db.port} user={{username}} password='{{password}}' dbname=postgres`;
+  expect(await status(pairs)).toBe(204);
+  expect((await call('DELETE', 'database/config/tls')).status).toBe(204);
+});
+
 test('a role makes users that log in, are renewed, and are gone with their lease', async () => {
   expect((await call('GET', 'database/creds/app')).body.errors).toEqual(['unknown role: app']);
   expect((await call('POST', 'database/roles/app', {})).body.errors).toEqual(['database name is required']);

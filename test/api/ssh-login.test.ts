@@ -13,6 +13,13 @@ const refusal = async (...args: Parameters<TestEngine['call']>) => {
   const { status, body } = await call(...args);
   return [status, ...(body?.errors ?? [])];
 };
+const eventually = async (claim: () => Promise<boolean>): Promise<void> => {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await claim()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('it did not happen');
+};
 const role = (name: string, more: object) =>
   call('POST', `ssh/roles/${name}`, { key_type: 'ca', allow_user_certificates: true, ...more });
 
@@ -59,6 +66,37 @@ describe('one-time passwords', () => {
     expect((await call('POST', 'ssh/verify', { otp: 'verify-echo-request' }, '')).body.data).toEqual({
       message: 'verify-echo-response',
     });
+  });
+
+  test('asked for with a batch token end with its time, or with its parent', async () => {
+    await call('PUT', 'sys/policies/acl/otp', {
+      policy:
+        'path "ssh/creds/otp" { capabilities = ["update"] }\npath "auth/token/create" { capabilities = ["update"] }',
+    });
+    const parent = (await call('POST', 'auth/token/create', { policies: ['otp'] })).body.auth.client_token;
+    const batch = await call('POST', 'auth/token/create', { type: 'batch', ttl: '5m' }, parent);
+    const made = await call('POST', 'ssh/creds/otp', { ip: '10.1.2.3' }, batch.body.auth.client_token);
+    expect(made.body.lease_duration).toBeLessThanOrEqual(300);
+    const { lease_id } = made.body;
+    expect((await call('LIST', 'sys/leases/lookup/ssh/creds/otp')).body.data.keys).toContain(
+      lease_id.split('/').at(-1),
+    );
+    expect((await call('POST', 'sys/leases/lookup', { lease_id })).body.data.renewable).toBe(false);
+    expect(await refusal('PUT', 'sys/leases/renew', { lease_id })).toEqual([400, 'lease is not renewable']);
+    await call('POST', 'auth/token/revoke', { token: parent });
+    await eventually(async () => (await call('POST', 'sys/leases/lookup', { lease_id })).status === 400);
+    expect((await call('POST', 'ssh/verify', { otp: made.body.data.key }, '')).status).toBe(400);
+  });
+
+  test('of a token whose uses are over end with the last one', async () => {
+    const body = { policies: ['otp'], num_uses: 2 };
+    const { client_token } = (await call('POST', 'auth/token/create', body)).body.auth;
+    const made = await call('POST', 'ssh/creds/otp', { ip: '10.1.2.3' }, client_token);
+    expect(made.status).toBe(200);
+    const { lease_id } = made.body;
+    expect((await call('GET', 'auth/token/lookup-self', undefined, client_token)).status).toBe(200);
+    await eventually(async () => (await call('POST', 'sys/leases/lookup', { lease_id })).status === 400);
+    expect((await call('GET', 'auth/token/lookup-self', undefined, client_token)).status).toBe(403);
   });
 
   test('are for the addresses and users of their role', async () => {

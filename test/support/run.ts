@@ -26,6 +26,7 @@ await ensurePrograms(
     'p11-kit',
     'gcc',
     '/usr/include/stdlib.h',
+    'openssl',
     'pg_ctlcluster',
     'mariadbd',
     'mariadb-install-db',

@@ -58,6 +58,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       row: undefined,
       logical: undefined,
       response: undefined,
+      usedUp: undefined,
       trail: undefined,
     };
     let audited = false;
@@ -71,6 +72,8 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     }
     const response = context.response ?? unsupportedPath;
     context.response = response;
+    // Its last use was this: what it was given goes with it.
+    if (context.usedUp !== undefined) await vault.tokens.revoke(context.usedUp);
     // A refusal before the request was logged is logged with its reason now, and then answered as any other.
     if (!audited) await auditRequest(context);
     await auditResponse(context);
@@ -125,9 +128,13 @@ async function authorize(context: Context): Promise<Response | undefined> {
   return undefined;
 }
 
-async function countUse({ vault, token, row }: Context): Promise<Response | undefined> {
+async function countUse(context: Context): Promise<Response | undefined> {
+  const { vault, token, row } = context;
   if (token === undefined || row?.path.access === 'unauthenticated') return undefined;
-  return (await vault.tokens.use(token)) ? undefined : permissionDenied;
+  if (!(await vault.tokens.use(token))) return permissionDenied;
+  const usedUp = token.numUses > 0 && (await vault.tokens.byHash(token.hash)) === undefined;
+  if (usedUp) context.usedUp = token.hash;
+  return undefined;
 }
 
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.

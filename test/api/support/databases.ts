@@ -1,5 +1,13 @@
 import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +17,8 @@ import pg from 'pg';
 /** A database server of a test's own, in a folder that goes with it. */
 export interface TestDatabase {
   readonly port: number;
+  /** The certificate of the server, for localhost and 127.0.0.1; empty without TLS. */
+  readonly certificate: string;
   /** Of the administrator. */
   readonly user: string;
   readonly password: string;
@@ -89,6 +99,11 @@ export async function startPostgres(): Promise<TestDatabase> {
     `--pwfile=${secret}`,
     '--no-sync',
   ]);
+  const [key, certificate] = [join(dir, 'server.key'), join(dir, 'server.crt')];
+  const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost';
+  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const openssl = process.env['OPENSSL'] ?? 'openssl';
+  run(openssl, [...request.split(' '), ...names, '-keyout', key, '-out', certificate]);
   const port = await freePort();
   let child: ChildProcess | undefined;
   const query: TestDatabase['query'] = async (sql, { user, password } = ADMIN) => {
@@ -112,6 +127,7 @@ export async function startPostgres(): Promise<TestDatabase> {
       'listen_addresses=127.0.0.1',
       '-c',
       'fsync=off',
+      ...['ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`].flatMap((each) => ['-c', each]),
     ];
     const [command = '', ...rest] = [...prefix, bin('postgres'), ...args];
     child = spawn(command, rest, { stdio: 'ignore', cwd: dir });
@@ -125,6 +141,7 @@ export async function startPostgres(): Promise<TestDatabase> {
   await start();
   return {
     port,
+    certificate: readFileSync(certificate, 'utf8'),
     ...ADMIN,
     query,
     start,
@@ -187,6 +204,7 @@ CREATE DATABASE app;
   await start();
   return {
     port,
+    certificate: '',
     ...ADMIN,
     query,
     start,

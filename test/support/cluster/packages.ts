@@ -19,6 +19,7 @@ const packageOf = {
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',
   gcc: 'gcc',
+  openssl: 'openssl',
   pg_ctlcluster: 'postgresql',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',

@@ -170,6 +170,7 @@ export class Connections {
   }
 }
 
+// Nobody waits for a pool that nobody uses.
 function closeUnused(slot: Slot): void {
   if (slot.retired && slot.users === 0) void slot.connection.plugin.close().catch(() => undefined);
 }

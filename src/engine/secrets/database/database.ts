@@ -22,15 +22,16 @@ const MYSQL_SHORT_NAME =
   '{{ printf "v-%s-%s-%s-%s" (.DisplayName | truncate 4) (.RoleName | truncate 4) (random 20) (unix_time) | truncate 16 }}';
 
 /** Database plugins, by the names that configurations give. One line each. */
-function pluginTypes(random: Random): Readonly<Record<string, PluginType>> {
-  return {
-    'mysql-aurora-database-plugin': mysql(MYSQL_SHORT_NAME),
-    'mysql-database-plugin': mysql(MYSQL_NAME),
-    'mysql-legacy-database-plugin': mysql(MYSQL_SHORT_NAME),
-    'mysql-rds-database-plugin': mysql(MYSQL_SHORT_NAME),
-    'postgresql-database-plugin': postgresql(random),
-  };
-}
+const plugins: Readonly<Record<string, (random: Random) => PluginType>> = {
+  'mysql-aurora-database-plugin': () => mysql(MYSQL_SHORT_NAME),
+  'mysql-database-plugin': () => mysql(MYSQL_NAME),
+  'mysql-legacy-database-plugin': () => mysql(MYSQL_SHORT_NAME),
+  'mysql-rds-database-plugin': () => mysql(MYSQL_SHORT_NAME),
+  'postgresql-database-plugin': postgresql,
+};
+
+/** Their names. */
+export const databasePlugins: readonly string[] = Object.keys(plugins);
 
 /**
  * The database secrets engine: users of databases with leases, and passwords of existing users that are rotated.
@@ -47,7 +48,8 @@ export function createDatabase(
   passwordFrom: PasswordSource,
 ): Backend {
   const store = new DatabaseStore(storage);
-  const connections = new Connections(store, pluginTypes(random));
+  const types = Object.fromEntries(Object.entries(plugins).map(([name, make]) => [name, make(random)]));
+  const connections = new Connections(store, types);
   const context: DatabaseContext = { store, connections, clock, random, passwordFrom };
   const rotation = new Rotation(context);
   return {
