@@ -7,17 +7,22 @@ import { createTokenAuth } from './auth/token/token.ts';
 import { createUserpass } from './auth/userpass/userpass.ts';
 import { aclOf } from './core/granted.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
+import { renderIdentity } from './core/render-identity.ts';
 import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
+import { createDatabase, databasePlugins } from './secrets/database/database.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
 import { createKvV1 } from './secrets/kv/v1.ts';
 import { createKvV2 } from './secrets/kv/v2.ts';
 import { createPki } from './secrets/pki/pki.ts';
+import { createSsh } from './secrets/ssh/ssh.ts';
 import { createTotp } from './secrets/totp/totp.ts';
 import { createTransit } from './secrets/transit/transit.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
+  database: ({ storage, clock, random, passwordFrom }) =>
+    createDatabase(storage, clock, random, passwordFrom),
   identity: (context) =>
     createIdentity(context, accessorOf(context.mountByAccessor), {
       hasAccessor: (accessor) => context.mountByAccessor(accessor)?.table === 'auth',
@@ -27,6 +32,8 @@ const secrets: Record<string, BackendFactory> = {
     options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
   pki: ({ storage, clock, random, identity }) =>
     createPki({ storage, clock, random, templateValues: (id) => identity.templateValues(id) }),
+  ssh: ({ storage, clock, random, identity }) =>
+    createSsh(storage, clock, random, (text, entityId) => renderIdentity(identity, text, entityId)),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
   transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
 };
@@ -44,7 +51,7 @@ const auth: Record<string, BackendFactory> = {
   userpass: ({ storage, random }) => createUserpass(storage, random),
 };
 
-export const factories: BackendFactories = { secrets, auth, clearCubbyhole };
+export const factories: BackendFactories = { secrets, auth, databases: databasePlugins, clearCubbyhole };
 
 function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
   return (accessor) => {

@@ -22,14 +22,7 @@ import { freePort } from '../support/cluster/controlplane.ts';
 import { until } from '../support/cluster/command.ts';
 import { createAuthority, issueCertificate } from '../support/cluster/certificates.ts';
 import { TestEngine } from './support/engine.ts';
-import {
-  CLIENT_AUTH,
-  issue,
-  type Pair,
-  revocationList,
-  SERVER_AUTH,
-  type Wanted,
-} from './support/certificates.ts';
+import { CLIENT_AUTH, issue, type Pair, revocationList, SERVER_AUTH, type Wanted } from './support/certs.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sealedvault-cert-'));
 let engine: TestEngine;

@@ -71,6 +71,25 @@ test('an orphan lives on its own, and no longer than its time', async () => {
   expect((await self(client_token)).status).toBe(403);
 });
 
+test('orphans are made by whoever may, of policies that the maker has; revoke-orphan needs sudo', async () => {
+  await call('PUT', 'sys/policies/acl/maker', {
+    policy: 'path "auth/token/*" { capabilities = ["update"] }',
+  });
+  const maker = await parent({ policies: ['maker'] });
+  const made = await call('POST', 'auth/token/create-orphan', { policies: ['maker'] }, maker);
+  expect(made.body.auth).toMatchObject({ orphan: true, policies: ['default', 'maker'] });
+  expect(await errors('POST', 'auth/token/create-orphan', { policies: ['app'] }, maker)).toEqual([
+    400,
+    'child policies must be subset of parent',
+  ]);
+  const token = made.body.auth.client_token;
+  expect(await errors('POST', 'auth/token/revoke-orphan', { token }, maker)).toEqual([
+    400,
+    'root or sudo privileges required to revoke and orphan',
+  ]);
+  expect((await call('POST', 'auth/token/revoke-orphan', { token })).status).toBe(204);
+});
+
 test('what a batch token cannot do or be is refused', async () => {
   const token = (await call('POST', 'auth/token/create', { type: 'batch' }, await parent())).body.auth
     .client_token as string;

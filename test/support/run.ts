@@ -19,7 +19,21 @@ for (let index = 0; index < argv.length; index += 1) {
 }
 
 await ensurePrograms(
-  ['softhsm2-util', 'pkcs11-tool', 'gpg', 'p11-kit', 'slapd', 'gcc', '/usr/include/stdlib.h'],
+  [
+    'softhsm2-util',
+    'pkcs11-tool',
+    'gpg',
+    'p11-kit',
+    'slapd',
+    'gcc',
+    '/usr/include/stdlib.h',
+    'openssl',
+    'pg_ctlcluster',
+    'mariadbd',
+    'mariadb-install-db',
+    'ssh-keygen',
+    'sshd',
+  ],
   toTerminal,
 );
 const vitest = await startVitest('test', filters, {

@@ -111,7 +111,6 @@ function describe(response: Response): AuditResponse | undefined {
       return response.data === undefined ? undefined : { data: response.data };
     case 'wrapped':
       return { wrapInfo: response.info };
-    case 'bytes':
     case 'empty':
     case 'login':
     case 'second-factor':

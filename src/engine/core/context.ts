@@ -40,6 +40,8 @@ export interface Context {
   row: { readonly path: Path; readonly values: PathValues } | undefined;
   logical: LogicalRequest | undefined;
   response: Response | undefined;
+  /** Hash of a token whose last use this request is. */
+  usedUp: string | undefined;
   trail: Trail | undefined;
   quotaHeaders: Readonly<Record<string, string>> | undefined;
 }

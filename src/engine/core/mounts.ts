@@ -38,6 +38,8 @@ export type BackendFactory = (context: BackendContext) => Backend;
 export interface BackendFactories {
   readonly secrets: Readonly<Record<string, BackendFactory>>;
   readonly auth: Readonly<Record<string, BackendFactory>>;
+  /** Names of the database plugins that are built in. */
+  readonly databases: readonly string[];
   /** Removes a token's cubbyhole from the storage of the cubbyhole mount. */
   readonly clearCubbyhole: (storage: Storage, tokenHash: string) => Promise<void>;
 }
@@ -297,6 +299,7 @@ export class MountTable {
     };
     const before = this.router.get(mounted.prefix)?.backend;
     this.router.set(mounted);
+    // What the old one still does ends by itself; nobody waits for it.
     void before?.close?.().catch(() => undefined);
   }
 

@@ -62,6 +62,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       row: undefined,
       logical: undefined,
       response: undefined,
+      usedUp: undefined,
       trail: undefined,
       quotaHeaders: undefined,
     };
@@ -77,6 +78,8 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     }
     const response = context.response ?? unsupportedPath;
     context.response = response;
+    // Its last use was this: what it was given goes with it.
+    if (context.usedUp !== undefined) await vault.tokens.revoke(context.usedUp);
     // A refusal before the request was logged is logged with its reason now, and then answered as any other.
     // Refusals by a quota are many, and only audited when asked for.
     const silent =
@@ -189,7 +192,10 @@ function needsNoToken({ row, request }: Context): boolean {
 async function countUse(context: Context): Promise<Response | undefined> {
   const { vault, token } = context;
   if (token === undefined || needsNoToken(context)) return undefined;
-  return (await vault.tokens.use(token)) ? undefined : permissionDenied;
+  if (!(await vault.tokens.use(token))) return permissionDenied;
+  const usedUp = token.numUses > 0 && (await vault.tokens.byHash(token.hash)) === undefined;
+  if (usedUp) context.usedUp = token.hash;
+  return undefined;
 }
 
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.

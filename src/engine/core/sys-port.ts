@@ -38,7 +38,11 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     random,
     now: () => clock.now(),
     server: { version, apiAddress },
-    catalog: { auth: Object.keys(factories.auth), secret: Object.keys(factories.secrets) },
+    catalog: {
+      auth: Object.keys(factories.auth),
+      database: factories.databases,
+      secret: Object.keys(factories.secrets),
+    },
     counts: {
       tokens: async () => (await tokens.accessors()).length,
       entities: async () => (await barrier.list('sys/identity/entity/')).length,

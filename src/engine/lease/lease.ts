@@ -113,7 +113,7 @@ export class Leases {
       const holder = this.#options.holder(lease.mount);
       if (!lease.renewable || holder?.backend.renewSecret === undefined)
         return { refused: 'lease is not renewable' };
-      const wanted = await holder.backend.renewSecret(this.#held(lease, holder.limits, increment));
+      const wanted = await asked(holder.backend.renewSecret(this.#held(lease, holder.limits, increment)));
       if ('refused' in wanted) return wanted;
       const warnings: string[] = [];
       const ttl = leaseTtl(
@@ -172,8 +172,9 @@ export class Leases {
   /** Takes back what is due. @returns how many were tried */
   async sweep(signal?: AbortSignal): Promise<number> {
     const due = await this.#records.due(this.#now());
+    const failing = new Set<string>();
     for (let offset = 0; offset < due.length && signal?.aborted !== true; offset += AT_ONCE)
-      await Promise.all(due.slice(offset, offset + AT_ONCE).map((key) => this.#revokeDue(key)));
+      await Promise.all(due.slice(offset, offset + AT_ONCE).map((key) => this.#revokeDue(key, failing)));
     return due.length;
   }
 
@@ -198,15 +199,21 @@ export class Leases {
   }
 
   // The renewal that came first wins: what is not due any more is left alone.
-  #revokeDue(key: string): Promise<void> {
+  // The rest of an engine that failed in this round waits for a later one, so that it does not hold up the others.
+  #revokeDue(key: string, failing: Set<string>): Promise<void> {
     return this.#mutex.run(key, async () => {
       const lease = await this.#records.byKey(key);
       if (lease === undefined || lease.dueTime === 0 || lease.dueTime > this.#now()) return;
+      if (failing.has(lease.mount)) {
+        await this.#records.replace(lease, { ...lease, dueTime: this.#now() + RETRY_SECONDS });
+        return;
+      }
       const error = await this.#takeBack(lease);
       if (error === undefined) {
         await this.#records.remove(lease);
         return;
       }
+      failing.add(lease.mount);
       const failures = lease.failures + 1;
       const givenUp = failures >= MAX_FAILURES;
       await this.#records.replace(lease, {
@@ -251,6 +258,14 @@ export class Leases {
 
   #now(): number {
     return Math.floor(this.#options.clock.now() / 1000);
+  }
+}
+
+async function asked(renewal: Promise<SecretRenewal>): Promise<SecretRenewal> {
+  try {
+    return await renewal;
+  } catch (error) {
+    return { refused: `failed to renew entry: ${describeError(error)}` };
   }
 }
 

@@ -135,7 +135,7 @@ function revokeRows(port: SysPort, pattern: string): Path[] {
   const revoke = async (id: string, now: boolean): Promise<Response> => {
     if (id === '') return unnamed;
     const failed = await port.leases.revoke(id, now);
-    if (failed !== undefined) return { kind: 'refusal', status: 500, errors: [failed] };
+    if (failed !== undefined) return badRequest(failed);
     return now ? empty : accepted;
   };
   const fields = { lease_id: leaseId, url_lease_id: urlLeaseId, sync } as const;
@@ -175,7 +175,7 @@ function prefixRow(port: SysPort, pattern: string, force: boolean): Path {
           const failed =
             (one === undefined ? undefined : await port.leases.revoke(values.prefix, now)) ??
             (await port.leases.revokePrefix(below, { sync: now, force }));
-          if (failed !== undefined) return { kind: 'refusal', status: 500, errors: [failed] };
+          if (failed !== undefined) return badRequest(failed);
           return now ? empty : accepted;
         },
       },

@@ -67,7 +67,28 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         },
       },
     }),
-    // Mount paths may have several segments, so the last one tells tuning from mounting.
+    path({
+      pattern: `${table}/*path/tune`,
+      synopsis: 'Tune the configuration of a mount.',
+      ...access,
+      fields: tuneFields,
+      operations: {
+        read: {
+          summary: 'Read the tuning of the mount.',
+          handler: (_request, values) => {
+            const target = tuneTarget(table, values.path);
+            return read(port, find(target.name, target.table), missing(target.name, target.table));
+          },
+        },
+        update: {
+          summary: 'Tune the mount.',
+          handler: (_request, values) => {
+            const target = tuneTarget(table, values.path);
+            return tune(port, target.table, target.name, values, missing(target.name, target.table));
+          },
+        },
+      },
+    }),
     path({
       pattern: `${table}/*path`,
       synopsis:
@@ -97,10 +118,6 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         read: {
           summary: 'Read the configuration of the mount.',
           handler: (_request, values) => {
-            const tuned = tuneTarget(table, values.path);
-            if (tuned !== undefined) {
-              return read(port, find(tuned.name, tuned.table), missing(tuned.name, tuned.table));
-            }
             const entry = find(values.path);
             return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
           },
@@ -108,10 +125,6 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         update: {
           summary: 'Mount a backend.',
           handler: async (_request, values) => {
-            const tuned = tuneTarget(table, values.path);
-            if (tuned !== undefined) {
-              return tune(port, tuned.table, tuned.name, values, missing(tuned.name, tuned.table));
-            }
             const config = readConfig(values.config ?? {});
             if (typeof config === 'string') return badRequest(config);
             const type =
@@ -248,16 +261,11 @@ function slash(name: string): string {
   return name.endsWith('/') ? name : `${name}/`;
 }
 
-// `x/tune`; below sys/mounts, `auth/x/tune` is the auth method's.
-function tuneTarget(
-  table: Table,
-  name: string,
-): { readonly table: Table; readonly name: string } | undefined {
-  if (!name.endsWith('/tune')) return undefined;
-  const target = name.slice(0, -'/tune'.length);
-  return table === 'mounts' && target.startsWith('auth/')
-    ? { table: 'auth', name: target.slice('auth/'.length) }
-    : { table, name: target };
+// Below sys/mounts, `auth/x/tune` is the auth method's.
+function tuneTarget(table: Table, name: string): { readonly table: Table; readonly name: string } {
+  return table === 'mounts' && name.startsWith('auth/')
+    ? { table: 'auth', name: name.slice('auth/'.length) }
+    : { table, name };
 }
 
 function isMountPath(name: string): boolean {

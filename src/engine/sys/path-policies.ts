@@ -70,6 +70,13 @@ export function policyPaths(port: SysPort): Path[] {
           summary: 'Add a new or update an existing ACL policy.',
           handler: (_request, values) => write(values.name, values.policy),
         },
+        patch: {
+          summary: 'Update an existing ACL policy.',
+          handler: async (_request, values) =>
+            (await port.policies.get(values.name.toLowerCase())) === undefined
+              ? notFound
+              : write(values.name, values.policy),
+        },
         delete: {
           summary: 'Delete the ACL policy with the given name.',
           handler: (_request, values) => remove(values.name),

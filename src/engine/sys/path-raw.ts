@@ -15,13 +15,13 @@ const PROTECTED = [
 /** raw: what lies behind the barrier, decrypted. Only where `raw_storage_endpoint` is set. */
 export function rawStoragePaths(storage: Storage): Path[] {
   const isProtected = (key: string): boolean => PROTECTED.some((each) => key.startsWith(each));
-  return [
+  return ['raw', 'raw/*path'].map((pattern) =>
     path({
-      pattern: 'raw/*path',
+      pattern,
       synopsis: 'Write, Read, and Delete data directly in the Storage backend.',
       access: 'sudo',
       fields: {
-        path: { type: 'string', description: 'The key in storage.', required: true },
+        path: { type: 'string', description: 'The key in storage.', default: '', query: true },
         value: { type: 'string', description: 'The value.', default: '' },
         encoding: { type: 'string', description: 'base64, or text when empty.', default: '', query: true },
         compressed: { type: 'bool', description: 'Accepted; nothing here is compressed.', query: true },
@@ -66,7 +66,7 @@ export function rawStoragePaths(storage: Storage): Path[] {
         },
       },
     }),
-  ];
+  );
 }
 
 function isEncoding(encoding: string): boolean {

@@ -20,6 +20,12 @@ const packageOf = {
   'p11-kit': 'p11-kit',
   gcc: 'gcc',
   slapd: 'slapd',
+  openssl: 'openssl',
+  pg_ctlcluster: 'postgresql',
+  mariadbd: 'mariadb-server',
+  'mariadb-install-db': 'mariadb-server',
+  'ssh-keygen': 'openssh-client',
+  sshd: 'openssh-server',
   '/usr/include/stdlib.h': 'libc6-dev',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 } as const;

@@ -47,14 +47,13 @@ type CreateFields = FieldValues<typeof fields>;
 
 /** create, create-orphan and create/:role_name. */
 export function createPaths(tokens: TokenPort, roles: RoleStore): Path[] {
-  const row = (pattern: string, orphan: boolean, access?: 'sudo'): Path =>
+  const row = (pattern: string, orphan: boolean): Path =>
     path({
       pattern,
       synopsis: orphan
         ? 'The token create path is used to create new orphan tokens.'
         : 'The token create path is used to create new tokens.',
       fields,
-      ...(access === undefined ? {} : { access }),
       operations: {
         update: {
           summary: 'Create a token.',
@@ -63,7 +62,7 @@ export function createPaths(tokens: TokenPort, roles: RoleStore): Path[] {
       },
     });
   return [
-    row('create-orphan', true, 'sudo'),
+    row('create-orphan', true),
     row('create', false),
     path({
       pattern: 'create/:role_name',
@@ -100,8 +99,7 @@ async function create(
   if (parent.numUses > 0) return badRequest('restricted use token cannot generate child tokens');
   const type = tokenType(values, role);
   if (type === undefined) return badRequest("invalid 'token_type' value");
-  const sudo =
-    (orphaned && role === undefined) || (await tokens.hasSudo(parent, request.mountPoint + request.path));
+  const sudo = await tokens.hasSudo(parent, request.mountPoint + request.path);
   const refusal = check(values, sudo) ?? (type === 'batch' ? checkBatch(values) : undefined);
   if (refusal !== undefined) return badRequest(refusal);
   const owner = await explicitEntity(tokens, values.entity_alias, role);

@@ -45,13 +45,15 @@ export function revokePaths(tokens: TokenPort): Path[] {
     path({
       pattern: 'revoke-orphan',
       synopsis: 'This endpoint will delete the token and orphan its child tokens.',
-      access: 'sudo',
       fields: { token },
       operations: {
         update: {
           summary: 'Revoke a token; its children stay.',
-          handler: async (_request, values) => {
+          handler: async (request, values) => {
             if (values.token === '') return badRequest('missing token ID');
+            const path = request.mountPoint + request.path;
+            if (request.token === undefined || !(await tokens.hasSudo(request.token, path)))
+              return badRequest('root or sudo privileges required to revoke and orphan');
             const entry = await tokens.lookup(values.token);
             if (entry === undefined) return badRequest('token to revoke not found');
             if (entry.type === 'batch') return batch;
@@ -82,7 +84,6 @@ export function revokePaths(tokens: TokenPort): Path[] {
       pattern: 'tidy',
       synopsis:
         'This endpoint performs cleanup tasks that can be run if certain error conditions have occurred.',
-      access: 'sudo',
       fields: {},
       operations: {
         update: {

@@ -107,6 +107,25 @@ test('a failing revocation is tried six times, later each time, and is then irre
   expect([...memory.entries.keys()]).toEqual([]);
 });
 
+test('an engine that fails does not hold up the others, nor lose tries it did not get', async () => {
+  const leases = open();
+  for (let count = 0; count < 200; count += 1) await leases.register({ ...secret, ttl: 5 }, at, token);
+  await leases.register({ ...secret, ttl: 6 }, { ...at, mount: 'gone' }, token);
+  failing = true;
+  clock.stall(7000);
+  await leases.sweep();
+  const states = await Promise.all(
+    (await leases.list('db/creds/app/')).map((key) => leases.lookup(`db/creds/app/${key}`)),
+  );
+  expect(states.filter((lease) => lease?.mount === 'gone')).toEqual([]);
+  expect(states.filter((lease) => lease?.failures === 1)).toHaveLength(64);
+  expect(states.filter((lease) => lease?.failures === 0)).toHaveLength(136);
+  failing = false;
+  clock.stall(40_000);
+  await leases.sweep();
+  expect(revoked).toHaveLength(200);
+});
+
 test('a lease ends with its token; that of a batch token with the parent, and never after the token', async () => {
   const leases = open();
   const own = await leases.register(secret, at, token);

@@ -1,0 +1,28 @@
+import type { Clock } from '../../../lib/clock.ts';
+import type { Random } from '../../../lib/random.ts';
+import type { Connections } from './connections.ts';
+import type { PasswordSource } from './passwords.ts';
+import type { DatabaseStore } from './store.ts';
+
+/** What the endpoints of this engine share. */
+export interface DatabaseContext {
+  readonly store: DatabaseStore;
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly passwordFrom: PasswordSource;
+}
+
+/** @returns whether a configuration lets a role make credentials; names may be globs. */
+export function allowsRole(allowed: readonly string[], role: string): boolean {
+  return allowed.some((glob) => {
+    const parts = glob.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`, 's').test(role);
+  });
+}
+
+export const nameField = {
+  type: 'string',
+  description: 'Name of the connection or role.',
+  required: true,
+} as const;

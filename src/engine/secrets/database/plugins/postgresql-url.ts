@@ -1,0 +1,79 @@
+/** Where a PostgreSQL server is and how to talk to it. */
+export interface PostgresTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** As libpq has them. */
+  readonly sslMode: string;
+  /** Path of a file with certificates of authorities; empty for none. */
+  readonly sslRootCert: string;
+}
+
+/**
+ * Reads a connection URL (`postgres://user:password@host:port/database?sslmode=…`) or a list of `key=value`s (libpq §34.1).
+ * `{{username}}` and `{{password}}` are put in after parsing: no value of theirs can change what the rest means.
+ * @returns undefined for neither form
+ */
+export function parsePostgresUrl(
+  text: string,
+  values: { readonly username: string; readonly password: string },
+): PostgresTarget | undefined {
+  const settings = /^postgres(?:ql)?:\/\//.test(text) ? fromUrl(text) : fromPairs(text);
+  if (settings === undefined) return undefined;
+  const get = (name: string): string => {
+    const value = settings.get(name) ?? '';
+    if (/^\{\{\s*username\s*\}\}$/.test(value)) return values.username;
+    return /^\{\{\s*password\s*\}\}$/.test(value) ? values.password : value;
+  };
+  const user = get('user') || values.username;
+  const port = Number(get('port') || '5432');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
+  return {
+    host: get('host') || 'localhost',
+    port,
+    user,
+    password: get('password') || values.password,
+    database: get('dbname') || user,
+    sslMode: get('sslmode') || 'prefer',
+    sslRootCert: get('sslrootcert'),
+  };
+}
+
+function fromUrl(text: string): Map<string, string> | undefined {
+  const match =
+    /^\w+:\/\/(?:((?:\{\{[^}]*\}\}|[^:@/?])*)(?::((?:\{\{[^}]*\}\}|[^@/?])*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(
+      text,
+    );
+  if (match === null) return undefined;
+  const [, user = '', password = '', hosts = '', database = '', query = ''] = match;
+  // Of several hosts the first is asked.
+  const host = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(hosts.split(',')[0] ?? '');
+  if (host === null) return undefined;
+  const settings = new Map([
+    ['user', decode(user)],
+    ['password', decode(password)],
+    ['host', decode((host[1] ?? '').replace(/^\[|\]$/g, ''))],
+    ['port', host[2] ?? ''],
+    ['dbname', decode(database)],
+  ]);
+  for (const [name, value] of new URLSearchParams(query)) settings.set(name, value);
+  return settings;
+}
+
+function fromPairs(text: string): Map<string, string> | undefined {
+  const pairs = [...text.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\{\{[^}]*\}\}|\S+))/g)];
+  if (pairs.length === 0) return undefined;
+  return new Map(
+    pairs.map(([, name = '', quoted, plain = '']) => [name, quoted?.replaceAll(/\\(.)/g, '$1') ?? plain]),
+  );
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
