@@ -19,7 +19,7 @@ for (let index = 0; index < argv.length; index += 1) {
 }
 
 await ensurePrograms(
-  ['softhsm2-util', 'pkcs11-tool', 'gpg', 'p11-kit', 'gcc', '/usr/include/stdlib.h'],
+  ['softhsm2-util', 'pkcs11-tool', 'gpg', 'openssl', 'p11-kit', 'gcc', '/usr/include/stdlib.h'],
   toTerminal,
 );
 const vitest = await startVitest('test', filters, {

@@ -1,6 +1,6 @@
 import type { Certificate } from './x509/certificate.ts';
 import { encode } from './x509/der.ts';
-import { type AiaUrls, OID } from './x509/extensions.ts';
+import { OID } from './x509/extensions.ts';
 
 export const NO_URLS =
   "This mount hasn't configured any authority information access (AIA) fields; this may make it harder for systems to find missing certificates in the chain or to validate revocation status of certificates. Consider updating /config/urls or the newly generated issuer with this information.";
@@ -18,9 +18,4 @@ export function authorityWarnings(certificate: Certificate): string[] {
     certificate.extension(OID.crlDistributionPoints) !== undefined;
   if (!hasUrls) warnings.push(NO_URLS);
   return warnings;
-}
-
-/** @returns whether an issuer has no URL at all */
-export function lacksUrls(urls: AiaUrls): boolean {
-  return urls.issuingCertificates.length + urls.crlDistributionPoints.length + urls.ocspServers.length === 0;
 }

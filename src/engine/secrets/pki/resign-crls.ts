@@ -15,7 +15,7 @@ import { parseTime } from './validity.ts';
 import { algorithmFor } from './x509/algorithms.ts';
 import { makeCrl, readCrl, type RevokedEntry } from './x509/crl.ts';
 import { extension, OID } from './x509/extensions.ts';
-import { isOid } from './x509/usage.ts';
+import { isOid } from './oid.ts';
 
 export interface ListRequest {
   readonly crl_number: number;
