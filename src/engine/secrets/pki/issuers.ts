@@ -1,5 +1,4 @@
-import type { KeyObject } from 'node:crypto';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../../../lib/bounded-map.ts';
 import { fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';

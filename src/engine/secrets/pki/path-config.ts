@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../../lib/json.ts';
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { answer } from './answer.ts';
 import { badUrl, getCluster, getUrls, isUrl, putConfig, URL_FIELDS, type UrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
-import { failed, Refused, refusal } from './refused.ts';
+import { failed, refusal, Refused } from './refused.ts';
 
 const urls = (description: string) => ({ type: 'commaList', description }) as const;
 

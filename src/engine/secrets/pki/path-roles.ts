@@ -1,12 +1,12 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { empty, keys, notFound, type Response } from '../../logical/response.ts';
 import { answer } from './answer.ts';
-import type { Pki } from './context.ts';
 import { getIssuersConfig } from './config.ts';
+import type { Pki } from './context.ts';
 import { pageFields, pageOf } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
-import { deleteRole, getRole, listRoles, putRole, readRole, type Role, showRole } from './role.ts';
+import { refusal, Refused } from './refused.ts';
 import { roleFields } from './role-fields.ts';
+import { deleteRole, getRole, listRoles, putRole, readRole, type Role, showRole } from './role.ts';
 
 const LEASES =
   "it is encouraged to disable generate_lease and rely on PKI's native capabilities when possible; this option can cause instance-wide issues with large numbers of issued certificates";

@@ -1,9 +1,9 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { jsonPut } from '../../logical/storage.ts';
 import { answer } from './answer.ts';
 import type { Pki } from './context.ts';
 import { optionalText } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
+import { refusal, Refused } from './refused.ts';
 import {
   AUTO_TIDY_KEY,
   changeTidy,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../../../lib/json.ts';
-import { readFields, type FieldValues, FieldRefusal } from '../../logical/fields.ts';
+import { FieldRefusal, type FieldValues, readFields } from '../../logical/fields.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { settleKey } from './key-type.ts';
 import { isOid } from './oid.ts';

@@ -39,10 +39,10 @@ const strange = fc.oneof(
 
 describe('whatever a client sends is answered', () => {
   test('names and times of a certificate', async () => {
-    const names = [
-      ...['common_name', 'alt_names', 'ip_sans', 'uri_sans', 'other_sans', 'serial_number', 'user_ids'],
-      ...['ttl', 'not_after', 'not_before', 'format', 'private_key_format'],
-    ];
+    const names =
+      'common_name alt_names ip_sans uri_sans other_sans serial_number user_ids ttl not_after not_before format private_key_format'.split(
+        ' ',
+      );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...names), strange, async (name, value) => {
         const answer = await pki.call('update', 'issue/open', { common_name: 'a.test', [name]: value });

@@ -8,7 +8,7 @@ import {
   Name,
   SubjectPublicKeyInfo,
 } from '@peculiar/asn1-x509';
-import { identifierOf, signBytes, type SignatureAlgorithm, verifyBytes } from './algorithms.ts';
+import { identifierOf, type SignatureAlgorithm, signBytes, verifyBytes } from './algorithms.ts';
 import { decode, encode, toBuffer } from './der.ts';
 import { OID } from './extensions.ts';
 import { readPublicKey, spkiOf } from './keys.ts';
