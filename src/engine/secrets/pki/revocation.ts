@@ -49,7 +49,10 @@ export async function revoke(pki: Pki, fields: RevokeRequest, needsKey: boolean)
     }
     return revokeCertificate(pki, batch, certificate);
   });
-  return done instanceof Refused ? refusal(done) : answer(done.members, done.warnings);
+  if (done instanceof Refused) return refusal(done);
+  return done.members === null
+    ? { kind: 'data', data: null, warnings: done.warnings }
+    : answer(done.members, done.warnings);
 }
 
 /** Revokes a stored certificate by its serial number, as the end of a lease does; nothing when it is not here. */
@@ -62,7 +65,8 @@ export async function revokeSerial(pki: Pki, serial: string): Promise<Refused | 
 }
 
 interface Done {
-  readonly members: JsonObject;
+  /** Null when nothing was revoked. */
+  readonly members: JsonObject | null;
   readonly warnings: readonly string[];
 }
 
@@ -80,7 +84,7 @@ async function revokeCertificate(
   const now = pki.clock.now();
   if (certificate.notAfter < now + 2000 && !config.allow_expired_cert_revocation) {
     return {
-      members: {},
+      members: null,
       warnings: [
         `certificate with serial ${certificate.serial} already expired; refusing to add to CRL. Enable 'AllowExpiredCertRevocation' to allow revoking expired certificates.`,
       ],
