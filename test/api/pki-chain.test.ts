@@ -320,6 +320,30 @@ describe('revocation', () => {
   });
 });
 
+test('a HEAD request has the headers of a list, audit has the request and nothing of the bytes', async () => {
+  const file = join(dir, 'audit.log');
+  await post('sys/audit/file', { type: 'file', options: { file_path: file } });
+  const head = await fetch(`${engine.address}/v1/int/crl`, { method: 'HEAD' });
+  const body = await fetch(`${engine.address}/v1/int/crl`).then((answer) => answer.arrayBuffer());
+  expect(head.headers.get('content-type')).toBe('application/pkix-crl');
+  expect(head.headers.get('content-length')).toBe(String(body.byteLength));
+  expect(await head.text()).toBe('');
+  await fetch(`${engine.address}/v1/int/ocsp`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/ocsp-request' },
+    body: 'canary-ocsp-31',
+  });
+  const { private_key: key } = await post('int/issue/workload', {
+    common_name: 'u.svc.test',
+    key_type: 'ec',
+  });
+  await call('DELETE', 'sys/audit/file');
+  const entries = readFileSync(file, 'utf8');
+  expect(entries).toContain('"path":"int/ocsp"');
+  expect(entries).not.toContain(Buffer.from('canary-ocsp-31').toString('base64'));
+  expect(entries).not.toContain(key.split('\n')[1]);
+});
+
 test('no private key reaches the log', async () => {
   const { private_key: key } = await post('int/issue/workload', {
     common_name: 'l.svc.test',

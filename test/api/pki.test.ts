@@ -55,6 +55,8 @@ describe('roots and leaves', () => {
         'OK',
       );
       expect(await text(body.data.certificate)).toContain(signature);
+      const list = await fetch(`${engine.address}/v1/${pki}/crl/pem`).then((answer) => answer.text());
+      expect(await openssl(['crl', '-CAfile', 'root.pem', '-noout'], list, dir)).toContain('verify OK');
       const own = createPrivateKey(body.data.private_key);
       const spki = { type: 'spki', format: 'pem' } as const;
       expect(createPublicKey(own).export(spki)).toBe(createPublicKey(body.data.certificate).export(spki));

@@ -15,6 +15,7 @@ const packageOf = {
   buildah: 'buildah',
   debootstrap: 'debootstrap',
   gpg: 'gnupg',
+  openssl: 'openssl',
   'softhsm2-util': 'softhsm2',
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',

@@ -1,5 +1,5 @@
-import { isHostName, isWildcardLabel, toAscii } from './host-name.ts';
 import { matchesGlob } from './glob.ts';
+import { isHostName, isWildcardLabel, toAscii } from './host-name.ts';
 import { Refused } from './refused.ts';
 import type { Role } from './role.ts';
 

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Extension, Name } from '@peculiar/asn1-x509';
-import type { Random } from '../../../lib/random.ts';
 import { isJsonObject, parseJson } from '../../../lib/json.ts';
+import type { Random } from '../../../lib/random.ts';
 import { newSerial } from './serial.ts';
 import type { Signer } from './signer.ts';
 import { algorithmFor, type SignatureAlgorithm } from './x509/algorithms.ts';

@@ -63,6 +63,9 @@ export function decideAuthority(
   if (names instanceof Refused) return names;
   const validity = decideValidity(role, fields, limits, issuer, now);
   if (validity instanceof Refused) return validity;
+  const foreign = fields.permitted_dns_domains.find((domain) => !/^\p{ASCII}*$/u.test(domain));
+  if (foreign !== undefined)
+    return new Refused(`x509: ${JSON.stringify(foreign)} cannot be encoded as an IA5String`);
   const { max_path_length: pathLength } = fields;
   return {
     subject: nameOf(names.subject),

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Storage } from '../../logical/storage.ts';
-import { type KeyType, settleKey } from './key-type.ts';
 import { privateKeyOf, reasonOf, resolveKey } from './issuers.ts';
+import { type KeyType, settleKey } from './key-type.ts';
 import { Refused } from './refused.ts';
 import { generateKey } from './x509/keys.ts';
 

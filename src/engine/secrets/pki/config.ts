@@ -107,7 +107,7 @@ export function badUrl(urls: readonly string[]): string | undefined {
 }
 
 export function isUrl(text: string): boolean {
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s]+$/i.test(text)) return false;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[\x21-\x7e]+$/i.test(text)) return false;
   return URL.canParse(text);
 }
 

@@ -3,8 +3,8 @@ import { getCrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { buildCrls, buildDeltas } from './crl-build.ts';
 import { getCrl, getCrlState } from './crl-store.ts';
-import { failed, Refused } from './refused.ts';
 import { resolveIssuer } from './issuers.ts';
+import { failed, Refused } from './refused.ts';
 import { listPending } from './revoked.ts';
 
 /**

@@ -1,19 +1,19 @@
 import { utf8 } from '../../../lib/bytes.ts';
+import type { JsonObject } from '../../../lib/json.ts';
 import { badRequest, notFound, type Response } from '../../logical/response.ts';
+import { answer } from './answer.ts';
 import type { Pki } from './context.ts';
 import { fetchCrl } from './crl-fetch.ts';
-import { resolveIssuer, certificateOf } from './issuers.ts';
-import { chainOf } from './signer.ts';
+import { certificateOf, resolveIssuer } from './issuers.ts';
 import { trimmedPem } from './pem.ts';
-import { Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { refusal, Refused } from './refused.ts';
 import { bytes, certificatePem, crlPem, seconds } from './render.ts';
 import { getRevoked } from './revoked.ts';
 import { serialKey, serialOfKey } from './serial.ts';
+import { chainOf } from './signer.ts';
 import { Certificate } from './x509/certificate.ts';
 import { shapeOf } from './x509/keys.ts';
 import { commonNameOf, showName } from './x509/name.ts';
-import type { JsonObject } from '../../../lib/json.ts';
 
 export type Encoding = 'der' | 'pem' | 'json';
 const CERTIFICATE_TYPE = { der: 'application/pkix-cert', pem: 'application/pem-certificate-chain' } as const;

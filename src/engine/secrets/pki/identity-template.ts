@@ -1,4 +1,4 @@
-import { renderTemplate, lookUp, type TemplateSubject } from '../../policy/template.ts';
+import { lookUp, renderTemplate, type TemplateSubject } from '../../policy/template.ts';
 import type { Role } from './role.ts';
 
 /** A role with the identity templates of its domains and URIs filled in for a caller; what cannot be is left out. */

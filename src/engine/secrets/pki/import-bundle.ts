@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { JsonObject } from '../../../lib/json.ts';
 import type { Response } from '../../logical/response.ts';
+import { answer } from './answer.ts';
 import { NO_URLS } from './ca-warnings.ts';
 import { getIssuersConfig, getUrls, hasUrls, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
@@ -8,8 +9,7 @@ import { buildCrls } from './crl-build.ts';
 import { importIssuer, importKey } from './import.ts';
 import { getIssuer } from './issuers.ts';
 import { readPem } from './pem.ts';
-import { Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { refusal, Refused } from './refused.ts';
 import { Certificate } from './x509/certificate.ts';
 import { readPrivateKey } from './x509/keys.ts';
 

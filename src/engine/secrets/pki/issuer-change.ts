@@ -3,9 +3,9 @@ import { badUrl, hasUrls, noUrls, URL_FIELDS, type UrlConfig } from './config.ts
 import { checkIssuerName } from './import.ts';
 import {
   certificateOf,
+  ISSUER_USAGES,
   type IssuerEntry,
   type IssuerUsage,
-  ISSUER_USAGES,
   reasonOf,
   resolveIssuer,
   showUsage,

@@ -1,28 +1,28 @@
 import type { JsonObject } from '../../../lib/json.ts';
 import { empty, type Response } from '../../logical/response.ts';
 import type { Storage } from '../../logical/storage.ts';
+import { answer } from './answer.ts';
 import { rebuildChains } from './chain.ts';
 import { getIssuersConfig, noUrls, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { buildCrls } from './crl-build.ts';
+import { changeIssuer, type IssuerChange } from './issuer-change.ts';
 import {
   allIssuers,
   certificateOf,
   deleteIssuer,
   getIssuer,
-  issuerPem,
   type IssuerEntry,
+  issuerPem,
   putIssuer,
+  reasonOf,
   resolveIssuer,
   showUsage,
 } from './issuers.ts';
-import { changeIssuer, type IssuerChange } from './issuer-change.ts';
-import { failed, Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { failed, refusal, Refused } from './refused.ts';
 import { getRevoked, putRevoked, recordOf } from './revoked.ts';
 import { countRolesOf } from './role.ts';
 import { renderUrls } from './signer.ts';
-import { reasonOf } from './issuers.ts';
 
 /** All issuers, for everyone. */
 export async function listIssuers(pki: Pki): Promise<Response | undefined> {

@@ -1,5 +1,5 @@
-import type { KeyObject } from 'node:crypto';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { BoundedMap } from '../../../lib/bounded-map.ts';
 import { fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { getDefaultKey, getIssuersConfig, type UrlConfig } from './config.ts';
@@ -95,10 +95,16 @@ export function reasonOf({ message }: Refused): string {
   return message.replace(/^1 error occurred:\n\t\* /, '').trimEnd();
 }
 
+// Reading a certificate costs more than signing one.
+const known = new BoundedMap<string, Certificate>(256);
+
 /** An issuer's certificate. */
 export function certificateOf({ certificate, id }: Pick<IssuerEntry, 'certificate' | 'id'>): Certificate {
+  const before = known.get(certificate);
+  if (before !== undefined) return before;
   const found = Certificate.read(fromBase64(certificate) ?? new Uint8Array(0));
   if (found === undefined) throw new TypeError(`the certificate of issuer ${id} cannot be read`);
+  known.set(certificate, found);
   return found;
 }
 

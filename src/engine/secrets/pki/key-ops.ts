@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../lib/json.ts';
 import { empty, type Response } from '../../logical/response.ts';
+import { answer } from './answer.ts';
 import { openCaKey } from './ca-key.ts';
 import { getDefaultKey, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
@@ -7,8 +8,7 @@ import { checkKeyName, importKey } from './import.ts';
 import { allIssuers, allKeys, deleteKey, isName, privateKeyOf, putKey, resolveKey } from './issuers.ts';
 import { settleKey } from './key-type.ts';
 import { readPem, trimmedPem } from './pem.ts';
-import { Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { refusal, Refused } from './refused.ts';
 import { colonHex } from './serial.ts';
 import { exportPrivate, keyIdentifier, readPrivateKey, spkiOf } from './x509/keys.ts';
 

@@ -83,6 +83,9 @@ function decideHosts(
   const emails = [...(asked?.emails ?? [])];
   const add = (name: string): Refused | undefined => {
     if (name.includes('@')) {
+      // RFC 5280 §4.2.1.6: an IA5String.
+      if (!/^\p{ASCII}*$/u.test(name))
+        return new Refused(`x509: ${JSON.stringify(name)} cannot be encoded as an IA5String`);
       emails.push(name);
       return undefined;
     }

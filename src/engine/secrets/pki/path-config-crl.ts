@@ -1,10 +1,10 @@
 import { parseDuration } from '../../../lib/duration.ts';
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { answer } from './answer.ts';
 import { type CrlConfig, durationOf, getCrlConfig, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { optionalText } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
+import { refusal, Refused } from './refused.ts';
 
 const flag = (description: string) => ({ type: 'bool', description }) as const;
 

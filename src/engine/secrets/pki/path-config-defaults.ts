@@ -1,8 +1,8 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { answer } from './answer.ts';
 import { getDefaultKey, getIssuersConfig, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
-import { Refused, refusal } from './refused.ts';
+import { refusal, Refused } from './refused.ts';
 
 /** config/issuers, config/keys and root/replace: which issuer and key are meant without a reference. */
 export function defaultPaths(pki: Pki): Path[] {

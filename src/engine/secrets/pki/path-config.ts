@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../../lib/json.ts';
-import { type Path, path } from '../../logical/logical.ts';
-import { getJson, jsonPut } from '../../logical/storage.ts';
+import { path, type Path } from '../../logical/logical.ts';
+import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { answer } from './answer.ts';
 import { badUrl, getCluster, getUrls, isUrl, putConfig, URL_FIELDS, type UrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
-import { failed, Refused, refusal } from './refused.ts';
+import { failed, refusal, Refused } from './refused.ts';
 
 const urls = (description: string) => ({ type: 'commaList', description }) as const;
 
@@ -78,9 +78,13 @@ export function configPaths(pki: Pki): Path[] {
               return refusal(failed(`invalid, non-URL path given to cluster: ${own}`));
             if (aia !== undefined && !isUrl(aia))
               return refusal(failed(`invalid, non-URL aia_path given to cluster: ${aia}`));
-            const old = await getCluster(pki.storage);
-            const changed = { path: own ?? old.path, aia_path: aia ?? old.aia_path };
-            await putConfig(pki.storage, 'cluster', changed);
+            const changed = await pki.change(async (batch) => {
+              const old = await getCluster(batch);
+              const config = { path: own ?? old.path, aia_path: aia ?? old.aia_path };
+              await putConfig(batch, 'cluster', config);
+              return config;
+            });
+            if (changed instanceof Refused) return refusal(changed);
             return answer(changed);
           },
         },
@@ -122,9 +126,9 @@ const acmeDefaults = {
 
 // There is no ACME server here: its settings can be read and kept, but it cannot be enabled.
 function acmePath(pki: Pki): Path {
-  const read = async (): Promise<typeof acmeDefaults> => ({
+  const read = async (storage: Storage): Promise<typeof acmeDefaults> => ({
     ...acmeDefaults,
-    ...(await getJson<typeof acmeDefaults>(pki.storage, ACME)),
+    ...(await getJson<typeof acmeDefaults>(storage, ACME)),
   });
   return path({
     pattern: ACME,
@@ -139,15 +143,18 @@ function acmePath(pki: Pki): Path {
       eab_policy: { type: 'string', description: 'Which accounts must be bound.' },
     },
     operations: {
-      read: { summary: 'Read the settings of ACME.', handler: async () => answer(await read()) },
+      read: { summary: 'Read the settings of ACME.', handler: async () => answer(await read(pki.storage)) },
       update: {
         summary: 'Set the settings of ACME.',
         handler: async (_request, given) => {
           if (given.enabled === true) return refusal(new Refused('ACME is not supported by this engine'));
           const entries = Object.entries(given).filter(([, value]) => value !== undefined);
-          const changed = { ...(await read()), ...Object.fromEntries(entries) };
-          await pki.storage.write([jsonPut(ACME, changed)]);
-          return answer(changed);
+          const changed = await pki.change(async (batch) => {
+            const config = { ...(await read(batch)), ...Object.fromEntries(entries) };
+            await batch.write([jsonPut(ACME, config)]);
+            return config;
+          });
+          return changed instanceof Refused ? refusal(changed) : answer(changed);
         },
       },
     },

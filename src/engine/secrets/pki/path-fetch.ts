@@ -1,10 +1,10 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { keys } from '../../logical/response.ts';
 import type { Pki } from './context.ts';
 import type { Encoding } from './fetch.ts';
 import { pageFields, pageOf } from './path-fields.ts';
 import { listRevoked } from './revoked-list.ts';
-import { serialOfKey } from './serial.ts';
+import { serialKey, serialOfKey } from './serial.ts';
 
 const SYNOPSIS = 'Fetch a CA, CRL, CA Chain, or non-revoked certificate.';
 
@@ -62,7 +62,7 @@ export function fetchPaths(pki: Pki): Path[] {
         list: {
           summary: 'List serial numbers of certificates.',
           handler: async (_request, page) =>
-            keys((await pki.storage.list('certs/', pageOf(page))).map(serialOfKey)),
+            keys((await pki.storage.list('certs/', serialPage(page))).map(serialOfKey)),
         },
       },
     }),
@@ -73,7 +73,7 @@ export function fetchPaths(pki: Pki): Path[] {
       operations: {
         list: {
           summary: 'List certificates with what they say.',
-          handler: async (_request, page) => (await work()).listDetailed(pki, pageOf(page)),
+          handler: async (_request, page) => (await work()).listDetailed(pki, serialPage(page)),
         },
       },
     }),
@@ -85,12 +85,16 @@ export function fetchPaths(pki: Pki): Path[] {
         list: {
           summary: 'List serial numbers of revoked certificates.',
           handler: async (_request, page) =>
-            keys((await listRevoked(pki.storage, pageOf(page))).map(serialOfKey)),
+            keys((await listRevoked(pki.storage, serialPage(page))).map(serialOfKey)),
         },
       },
     }),
   ];
 }
+
+// Listings are of serial numbers as they are stored.
+const serialPage = ({ after, limit }: Parameters<typeof pageOf>[0]): ReturnType<typeof pageOf> =>
+  pageOf({ after: serialKey(after), limit });
 
 const authorities: readonly (readonly [pattern: string, encoding: Encoding])[] = [
   ['ca', 'der'],

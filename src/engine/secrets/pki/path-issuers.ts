@@ -1,4 +1,4 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { notFound } from '../../logical/response.ts';
 import type { Pki } from './context.ts';
 import type { Encoding } from './fetch.ts';

@@ -1,9 +1,9 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { answer } from './answer.ts';
 import { getCrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { issuerRefField, optionalText } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
+import { refusal, Refused } from './refused.ts';
 
 const revokeFields = {
   serial_number: optionalText('Serial number, in hex with colons or dashes.'),

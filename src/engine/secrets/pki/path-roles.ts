@@ -1,12 +1,12 @@
-import { type Path, path } from '../../logical/logical.ts';
-import { empty, keys, notFound } from '../../logical/response.ts';
+import { path, type Path } from '../../logical/logical.ts';
+import { empty, keys, notFound, type Response } from '../../logical/response.ts';
 import { answer } from './answer.ts';
-import type { Pki } from './context.ts';
 import { getIssuersConfig } from './config.ts';
+import type { Pki } from './context.ts';
 import { pageFields, pageOf } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
-import { deleteRole, getRole, listRoles, putRole, readRole, type Role, showRole } from './role.ts';
+import { refusal, Refused } from './refused.ts';
 import { roleFields } from './role-fields.ts';
+import { deleteRole, getRole, listRoles, putRole, readRole, type Role, showRole } from './role.ts';
 
 const LEASES =
   "it is encouraged to disable generate_lease and rely on PKI's native capabilities when possible; this option can cause instance-wide issues with large numbers of issued certificates";
@@ -15,11 +15,19 @@ const NO_LEASES =
 
 /** roles: what may be issued. */
 export function rolePaths(pki: Pki): Path[] {
-  const write = async (name: string, role: Role | Refused, wantsLease: boolean) => {
+  const write = async (
+    name: string,
+    make: (old: Role | undefined) => Role | Refused,
+    wantsLease: boolean | undefined,
+  ): Promise<Response> => {
+    const role = await pki.change(async (batch) => {
+      const made = make(await getRole(batch, name));
+      if (!(made instanceof Refused)) await putRole(batch, name, made);
+      return made;
+    });
     if (role instanceof Refused) return refusal(role);
-    await putRole(pki.storage, name, role);
     const warnings = await issuerWarnings(pki, role.issuer_ref);
-    if (wantsLease) warnings.push(role.no_store ? NO_LEASES : LEASES);
+    if (wantsLease ?? role.generate_lease) warnings.push(role.no_store ? NO_LEASES : LEASES);
     return answer(showRole(role), warnings);
   };
   return [
@@ -56,16 +64,20 @@ export function rolePaths(pki: Pki): Path[] {
         },
         update: {
           summary: 'Write a role; what is not given has its default.',
-          handler: (request, { name, generate_lease: lease }) => write(name, readRole(request.body), lease),
+          handler: (request, { name, generate_lease: lease }) =>
+            write(name, () => readRole(request.body), lease),
         },
         patch: {
           summary: 'Change some fields of a role.',
-          handler: async (request, { name }) => {
-            const old = await getRole(pki.storage, name);
-            if (old === undefined) return refusal(new Refused('Unable to fetch role entry to patch'));
-            const role = readRole(request.body, old);
-            return write(name, role, role instanceof Refused ? false : role.generate_lease);
-          },
+          handler: (request, { name }) =>
+            write(
+              name,
+              (old) =>
+                old === undefined
+                  ? new Refused('Unable to fetch role entry to patch')
+                  : readRole(request.body, old),
+              undefined,
+            ),
         },
         delete: {
           summary: 'Delete a role.',

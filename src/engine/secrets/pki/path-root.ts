@@ -1,4 +1,4 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import type { Pki } from './context.ts';
 import {
   intermediateFields,

@@ -1,9 +1,9 @@
-import { type Path, path } from '../../logical/logical.ts';
+import { path, type Path } from '../../logical/logical.ts';
 import { jsonPut } from '../../logical/storage.ts';
 import { answer } from './answer.ts';
 import type { Pki } from './context.ts';
 import { optionalText } from './path-fields.ts';
-import { Refused, refusal } from './refused.ts';
+import { refusal, Refused } from './refused.ts';
 import {
   AUTO_TIDY_KEY,
   changeTidy,
@@ -94,12 +94,15 @@ export function tidyPaths(pki: Pki): Path[] {
         update: {
           summary: 'Set the settings of tidying by itself; what is not given stays.',
           handler: async (_request, given) => {
-            const config = changeTidy(await getTidyConfig(pki.storage), givenOf(given));
-            if (typeof config === 'string') return refusal(new Refused(config));
-            const bad = checkAuto(config);
-            if (bad !== undefined) return refusal(bad);
-            await pki.storage.write([jsonPut(AUTO_TIDY_KEY, config)]);
-            return answer(showTidyConfig(config));
+            const done = await pki.change(async (batch) => {
+              const config = changeTidy(await getTidyConfig(batch), givenOf(given));
+              if (typeof config === 'string') return new Refused(config);
+              const bad = checkAuto(config);
+              if (bad !== undefined) return bad;
+              await batch.write([jsonPut(AUTO_TIDY_KEY, config)]);
+              return config;
+            });
+            return done instanceof Refused ? refusal(done) : answer(showTidyConfig(done));
           },
         },
       },

@@ -1,8 +1,8 @@
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import { Pki, type PkiPorts } from './context.ts';
-import { configPaths } from './path-config.ts';
 import { crlConfigPaths } from './path-config-crl.ts';
 import { defaultPaths } from './path-config-defaults.ts';
+import { configPaths } from './path-config.ts';
 import { fetchPaths } from './path-fetch.ts';
 import { issuePaths } from './path-issue.ts';
 import { issuerPaths } from './path-issuers.ts';

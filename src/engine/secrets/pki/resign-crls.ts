@@ -1,21 +1,21 @@
+import type { Extension } from '@peculiar/asn1-x509';
 import { fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../lib/json.ts';
-import type { Extension } from '@peculiar/asn1-x509';
 import type { Response } from '../../logical/response.ts';
-import type { Pki } from './context.ts';
-import { readPem } from './pem.ts';
-import { Refused, refusal } from './refused.ts';
 import { answer } from './answer.ts';
+import type { Pki } from './context.ts';
+import { reasonOf } from './issuers.ts';
+import { isOid } from './oid.ts';
+import { readPem } from './pem.ts';
+import { refusal, Refused } from './refused.ts';
 import { crlPem } from './render.ts';
 import { serialContent, showSerial } from './serial.ts';
 import { openSigner, type Signer } from './signer.ts';
-import { reasonOf } from './issuers.ts';
 import { parseTime } from './validity.ts';
 import { algorithmFor } from './x509/algorithms.ts';
 import { makeCrl, readCrl, type RevokedEntry } from './x509/crl.ts';
 import { extension, OID } from './x509/extensions.ts';
-import { isOid } from './x509/usage.ts';
 
 export interface ListRequest {
   readonly crl_number: number;

@@ -2,13 +2,13 @@ import { equalBytes } from '../../../lib/bytes.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import type { Response } from '../../logical/response.ts';
 import type { Storage } from '../../logical/storage.ts';
+import { answer } from './answer.ts';
 import { getCrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { buildCrls } from './crl-build.ts';
 import { allIssuers, certificateOf } from './issuers.ts';
 import { firstPem } from './pem.ts';
-import { failed, Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { failed, refusal, Refused } from './refused.ts';
 import { getRevoked, notePending, putRevoked, recordOf, type RevokedRecord } from './revoked.ts';
 import { serialKey } from './serial.ts';
 import { Certificate } from './x509/certificate.ts';
@@ -49,7 +49,10 @@ export async function revoke(pki: Pki, fields: RevokeRequest, needsKey: boolean)
     }
     return revokeCertificate(pki, batch, certificate);
   });
-  return done instanceof Refused ? refusal(done) : answer(done.members, done.warnings);
+  if (done instanceof Refused) return refusal(done);
+  return done.members === null
+    ? { kind: 'data', data: null, warnings: done.warnings }
+    : answer(done.members, done.warnings);
 }
 
 /** Revokes a stored certificate by its serial number, as the end of a lease does; nothing when it is not here. */
@@ -62,7 +65,8 @@ export async function revokeSerial(pki: Pki, serial: string): Promise<Refused | 
 }
 
 interface Done {
-  readonly members: JsonObject;
+  /** Null when nothing was revoked. */
+  readonly members: JsonObject | null;
   readonly warnings: readonly string[];
 }
 
@@ -80,7 +84,7 @@ async function revokeCertificate(
   const now = pki.clock.now();
   if (certificate.notAfter < now + 2000 && !config.allow_expired_cert_revocation) {
     return {
-      members: {},
+      members: null,
       warnings: [
         `certificate with serial ${certificate.serial} already expired; refusing to add to CRL. Enable 'AllowExpiredCertRevocation' to allow revoking expired certificates.`,
       ],

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../../../lib/json.ts';
-import { readFields, type FieldValues, FieldRefusal } from '../../logical/fields.ts';
+import { FieldRefusal, type FieldValues, readFields } from '../../logical/fields.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { settleKey } from './key-type.ts';
+import { isOid } from './oid.ts';
 import { Refused } from './refused.ts';
 import { type RoleFields, roleFields } from './role-fields.ts';
 
@@ -13,7 +14,6 @@ export type Role = FieldValues<RoleFields> & {
 };
 
 const PREFIX = 'role/';
-const OID = /^[0-2](?:\.\d+)+$/;
 
 export function getRole(storage: Storage, name: string): Promise<Role | undefined> {
   return getJson<Role>(storage, PREFIX + name);
@@ -62,7 +62,7 @@ function settle(role: Role): Role | Refused {
     const parsed = readOtherNames(others);
     if (parsed instanceof Refused) return new Refused(`error parsing allowed_other_sans: ${parsed.message}`);
   }
-  const badOid = role.ext_key_usage_oids.find((oid) => !OID.test(oid));
+  const badOid = role.ext_key_usage_oids.find((oid) => !isOid(oid));
   if (badOid !== undefined)
     return new Refused(
       `${JSON.stringify(badOid)} could not be parsed as a valid oid for an extended key usage`,
@@ -108,7 +108,9 @@ export function readOtherNames(names: readonly string[]): { oid: string; value: 
       return new Refused(
         `only utf8 other SANs are supported; found non-supported type in other SAN ${quoted}`,
       );
-    parsed.push({ oid: name.slice(0, semicolon), value: rest.slice(colon + 1) });
+    const oid = name.slice(0, semicolon);
+    if (!isOid(oid)) return new Refused(`expected an object identifier in other SAN ${quoted}`);
+    parsed.push({ oid, value: rest.slice(colon + 1) });
   }
   return parsed;
 }
@@ -137,7 +139,7 @@ function readPolicies(given: Json): string[] | Refused {
 function readPolicy(item: Json): string | undefined {
   if (typeof item === 'string') {
     const text = item.trim();
-    if (text === '' || OID.test(text)) return text;
+    if (text === '' || isOid(text)) return text;
     try {
       return text.startsWith('{') ? readPolicy(parseJson(text)) : undefined;
     } catch {
@@ -147,7 +149,7 @@ function readPolicy(item: Json): string | undefined {
   if (!isJsonObject(item)) return undefined;
   const { oid, cps, notice } = item;
   const name = typeof oid === 'string' ? oid.trim() : '';
-  if (!OID.test(name)) return undefined;
+  if (!isOid(name)) return undefined;
   return JSON.stringify({
     oid: name,
     ...(typeof notice === 'string' ? { notice } : {}),

@@ -1,20 +1,19 @@
 import type { LogicalRequest } from '../../logical/request.ts';
 import type { Response } from '../../logical/response.ts';
+import { answer } from './answer.ts';
 import { issueSelf } from './build.ts';
-import { type CaKeyRequest, openCaKey } from './ca-key.ts';
 import { type CaRequest, decideAuthority } from './ca-content.ts';
+import { type CaKeyRequest, openCaKey } from './ca-key.ts';
 import { authorityWarnings } from './ca-warnings.ts';
-import { getUrls, noUrls } from './config.ts';
+import { getIssuersConfig, getUrls, noUrls, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { buildCrls } from './crl-build.ts';
 import { checkIssuerName, checkKeyName, followLatest, importIssuer, importKey } from './import.ts';
 import { allIssuers, allKeys, deleteIssuer, deleteKey, putIssuer, reasonOf } from './issuers.ts';
-import { failed, Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { failed, refusal, Refused } from './refused.ts';
 import { certificatePem, formatOf, privateMembers, seconds, showCertificate, showPrivate } from './render.ts';
 import { serialKey } from './serial.ts';
 import { renderUrls } from './signer.ts';
-import { putConfig } from './config.ts';
 
 export type RootRequest = CaRequest &
   CaKeyRequest & { readonly issuer_name: string; readonly key_name: string };
@@ -36,10 +35,10 @@ export async function generateRoot(
     (await checkIssuerName(pki.storage, fields.issuer_name)) ??
     (await checkKeyName(pki.storage, fields.key_name));
   if (early !== undefined) return refusal(early);
-  const opened = await openCaKey(pki.storage, fields);
-  if (opened instanceof Refused) return refusal(opened);
   const content = decideAuthority(fields, request.leaseTtl, pki.clock.now(), undefined, undefined);
   if (content instanceof Refused) return refusal(content);
+  const opened = await openCaKey(pki.storage, fields);
+  if (opened instanceof Refused) return refusal(opened);
 
   const { key, isExported } = opened;
   const made = await pki.change(async (batch) => {
@@ -119,7 +118,7 @@ export async function deleteRoot(pki: Pki): Promise<Response> {
   const done = await pki.change(async (batch) => {
     for (const { id } of await allIssuers(batch)) await deleteIssuer(batch, id);
     for (const { id } of await allKeys(batch)) await deleteKey(batch, id);
-    await putConfig(batch, 'issuers', { default: '', default_follows_latest_issuer: false });
+    await putConfig(batch, 'issuers', { ...(await getIssuersConfig(batch)), default: '' });
     await putConfig(batch, 'keys', { default: '' });
     await buildCrls(pki, batch, true);
     return true;

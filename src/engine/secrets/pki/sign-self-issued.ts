@@ -1,10 +1,10 @@
 import { equalBytes } from '../../../lib/bytes.ts';
 import type { Response } from '../../logical/response.ts';
+import { answer } from './answer.ts';
 import { reissue } from './build.ts';
 import type { Pki } from './context.ts';
 import { firstPem } from './pem.ts';
-import { failed, Refused, refusal } from './refused.ts';
-import { answer } from './answer.ts';
+import { failed, refusal, Refused } from './refused.ts';
 import { certificatePem } from './render.ts';
 import { openSigner } from './signer.ts';
 import { algorithmFor, canSign } from './x509/algorithms.ts';

@@ -36,6 +36,10 @@ type TimeRules = Pick<
   | 'not_after_bound'
 >;
 
+/** RFC 5280 §4.1.2.5: the last second that a certificate can name, and the first. */
+const LAST = Date.UTC(9999, 11, 31, 23, 59, 59);
+const FIRST = Date.UTC(1950, 0, 1);
+
 /** Decides on the time of a certificate. @param now milliseconds since the epoch */
 export function decideValidity(
   rules: TimeRules,
@@ -98,7 +102,7 @@ function endOf(
     );
     ttl = max;
   }
-  return now + ttl * 1000;
+  return Math.min(now + ttl * 1000, LAST);
 }
 
 function within(end: number, issuer: IssuerEnd | undefined): number | Refused {
@@ -125,7 +129,7 @@ export function parseTime(text: string): number | Refused {
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
-  if (!Number.isNaN(time)) return Math.floor(time / 1000) * 1000;
+  if (time >= FIRST && time < LAST + 1000) return Math.floor(time / 1000) * 1000;
   const quoted = JSON.stringify(text);
   return new Refused(
     `parsing time ${quoted} as "2006-01-02T15:04:05Z07:00": cannot parse ${quoted} as "2006-01-02T15:04:05Z07:00"`,

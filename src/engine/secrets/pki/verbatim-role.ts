@@ -1,5 +1,5 @@
-import { readRole, type Role } from './role.ts';
 import { Refused } from './refused.ts';
+import { readRole, type Role } from './role.ts';
 
 /** A role that allows everything, with which authorities and verbatim certificates are made. */
 export function openRole(): Role {

@@ -15,7 +15,7 @@ import {
 } from '@peculiar/asn1-x509';
 import { equalBytes } from '../../../../lib/bytes.ts';
 import { showSerial } from '../serial.ts';
-import { identifierOf, signBytes, type SignatureAlgorithm, algorithmOf, verifyBytes } from './algorithms.ts';
+import { algorithmOf, identifierOf, type SignatureAlgorithm, signBytes, verifyBytes } from './algorithms.ts';
 import { decode, encode, toBuffer } from './der.ts';
 import { OID } from './extensions.ts';
 import { keyIdentifier, readPublicKey } from './keys.ts';

@@ -8,7 +8,7 @@ import {
   Time,
   Version,
 } from '@peculiar/asn1-x509';
-import { identifierOf, signBytes, type SignatureAlgorithm, verifyBytes } from './algorithms.ts';
+import { identifierOf, type SignatureAlgorithm, signBytes, verifyBytes } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { encode, toBuffer } from './der.ts';
 import { authorityKeyIdentifier, crlNumber, deltaCrlIndicator } from './extensions.ts';

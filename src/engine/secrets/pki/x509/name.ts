@@ -1,6 +1,6 @@
 import { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } from '@peculiar/asn1-x509';
-import { encode } from './der.ts';
 import { toHex } from '../../../../lib/bytes.ts';
+import { encode } from './der.ts';
 
 const COMMON_NAME = '2.5.4.3';
 const SERIAL_NUMBER = '2.5.4.5';

@@ -1,5 +1,4 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { OctetString } from '@peculiar/asn1-schema';
 import {
   BasicOCSPResponse,
   type CertID,
@@ -16,10 +15,11 @@ import {
   RevokedInfo,
   SingleResponse,
 } from '@peculiar/asn1-ocsp';
+import { OctetString } from '@peculiar/asn1-schema';
 import type { Extension } from '@peculiar/asn1-x509';
 import { equalBytes } from '../../../../lib/bytes.ts';
 import { showSerial } from '../serial.ts';
-import { identifierOf, signBytes, type SignatureAlgorithm } from './algorithms.ts';
+import { identifierOf, type SignatureAlgorithm, signBytes } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { decode, encode, toBuffer } from './der.ts';
 import { hashOfKey } from './keys.ts';

@@ -8,7 +8,7 @@ import {
   Name,
   SubjectPublicKeyInfo,
 } from '@peculiar/asn1-x509';
-import { identifierOf, signBytes, type SignatureAlgorithm, verifyBytes } from './algorithms.ts';
+import { identifierOf, type SignatureAlgorithm, signBytes, verifyBytes } from './algorithms.ts';
 import { decode, encode, toBuffer } from './der.ts';
 import { OID } from './extensions.ts';
 import { readPublicKey, spkiOf } from './keys.ts';
@@ -80,6 +80,7 @@ export function readRequest(der: Uint8Array): SigningRequest | undefined {
   };
 }
 
+// Undefined when they cannot be read, or one is there twice (RFC 5280 §4.2).
 function extensionsOf({ attributes }: RequestInfo): Extension[] | undefined {
   const found: Extension[] = [];
   for (const { type, values } of attributes ?? []) {
@@ -90,7 +91,8 @@ function extensionsOf({ attributes }: RequestInfo): Extension[] | undefined {
       found.push(...extensions);
     }
   }
-  return found;
+  const kinds = new Set(found.map(({ extnID }) => extnID));
+  return kinds.size === found.length ? found : undefined;
 }
 
 /** A request for a certificate, in DER. */

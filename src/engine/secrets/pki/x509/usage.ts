@@ -1,4 +1,5 @@
 import { KeyUsageFlags } from '@peculiar/asn1-x509';
+import { isOid } from '../oid.ts';
 
 const KEY_USAGES: Readonly<Record<string, number>> = {
   digitalsignature: KeyUsageFlags.digitalSignature,
@@ -56,7 +57,7 @@ export interface UsageFlags {
   readonly email_protection_flag: boolean;
 }
 
-/** OIDs of extended key usages: by a role's flags, by names such as `ServerAuth`, and given ones after them. */
+/** OIDs of extended key usages: by a role's flags, by names such as `ServerAuth`, and given ones after them; what is none is left out. */
 export function extendedUsages(
   names: readonly string[],
   oids: readonly string[],
@@ -75,10 +76,5 @@ export function extendedUsages(
   if (flags?.code_signing_flag === true) wanted.add('codesigning');
   if (flags?.email_protection_flag === true) wanted.add('emailprotection');
   const known = Object.entries(EXT_KEY_USAGES).flatMap(([name, oid]) => (wanted.has(name) ? [oid] : []));
-  return [...new Set([...known, ...oids])];
-}
-
-/** @returns whether a text is an object identifier (X.660) */
-export function isOid(text: string): boolean {
-  return /^(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9]\d{0,8}))(?:\.(?:0|[1-9]\d{0,14}))*$/.test(text);
+  return [...new Set([...known, ...oids.filter(isOid)])];
 }
