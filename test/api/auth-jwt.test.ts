@@ -245,6 +245,71 @@ test('claims bind by value, by list, by pattern and by pointer', async () => {
   expect(data.aliases[0].name).toBe('deep');
 });
 
+test('a role’s program decides what a token is worth', async () => {
+  await config({ jwt_validation_pubkeys: pem(rsa.publicKey), bound_issuer: 'me' });
+  const put = (cel_program: object, more: object = {}) =>
+    engine.call('POST', 'auth/jwt/cel/role/prog', { cel_program, bound_audiences: 'vault', ...more });
+  const enter = async (claims: object) =>
+    engine.call('POST', 'auth/jwt/cel/login', { role: 'prog', jwt: await sign(claims) }, '');
+  expect((await engine.call('POST', 'auth/jwt/cel/role/prog', {})).body.errors).toEqual([
+    "missing required field 'cel_program'",
+  ]);
+  expect((await put({ expression: 'nonsense' })).body.errors).toEqual([
+    "failed to validate CEL program: undeclared reference to 'nonsense'",
+  ]);
+  const program = {
+    variables: [{ name: 'user', expression: "has(claims.who) ? string(claims.who.name) : ''" }],
+    expression: `user == '' ? 'nobody is named' : claims.groups.exists(g, g == 'dev')
+      ? pb.Auth{
+          policies: claims.groups.map(g, 'group-' + g),
+          display_name: user,
+          alias: logical.Alias{name: user},
+          group_aliases: claims.groups.map(g, logical.Alias{name: g}),
+          metadata: {'by': 'cel'},
+          lease_options: pb.LeaseOptions{TTL: 300000000000}
+        }
+      : false`,
+  };
+  const written = await put(program);
+  expect(written.body.data).toEqual({
+    bound_audiences: ['vault'],
+    cel_program: program,
+    clock_skew_leeway: 60,
+    expiration_leeway: 150,
+    message: '',
+    name: 'prog',
+    not_before_leeway: 150,
+  });
+  const { auth } = (await enter({ who: { name: 'cel-ann' }, groups: ['dev', 'Ops'] })).body;
+  expect(auth).toMatchObject({
+    lease_duration: 300,
+    metadata: { by: 'cel' },
+    token_policies: ['default', 'group-dev', 'group-ops'],
+  });
+  expect((await engine.call('POST', 'auth/token/renew-self', {}, auth.client_token)).status).toBe(200);
+  const refused = async (claims: object) => (await enter(claims)).body.errors[0];
+  expect(await refused({ who: { name: 'x' }, groups: ['qa'] })).toBe(
+    "error executing cel program: Cel role 'prog' blocked authorization with boolean false return",
+  );
+  expect(await refused({ groups: [] })).toBe(
+    "error executing cel program: Cel role 'prog' blocked authorization with message: nobody is named",
+  );
+  expect(await refused({ who: { name: 'x' } })).toContain(
+    'Cel role auth program failed: no such key: groups',
+  );
+  expect(await refused({ aud: 'else' })).toContain('invalid audience');
+  expect(await refused({ who: { name: 'x' }, groups: ['dev'], iss: 'you' })).toContain('invalid issuer');
+  const patched = await engine.call('PATCH', 'auth/jwt/cel/role/prog', { message: 'm' });
+  expect(patched.body.data).toMatchObject({ cel_program: program, message: 'm' });
+  expect((await engine.call('LIST', 'auth/jwt/cel/role')).body.data.keys).toEqual(['prog']);
+  await put({ expression: "pb.Auth{policies: ['root']}" });
+  expect((await enter({})).body.errors).toEqual(['auth methods cannot create root tokens']);
+  await put({ expression: '1 == 1' });
+  expect(await refused({})).toContain('returned unexpected type');
+  expect((await engine.call('DELETE', 'auth/jwt/cel/role/prog')).status).toBe(204);
+  expect((await engine.call('POST', 'auth/token/renew-self', {}, auth.client_token)).status).toBe(400);
+});
+
 test('keys come from a JWKS over TLS, again when a token names a new one; only allowed algorithms count', async () => {
   await publish();
   expect((await config({ jwks_url: `${issuer.url}/jwks`, jwks_ca_pem: issuer.caPem })).status).toBe(204);

@@ -96,6 +96,13 @@ test('a mount is tuned by itself: thresholds, times, and no lock-out at all', as
   for (let tries = 0; tries < 6; tries += 1) expect((await login('eve', 'no')).status).toBe(400);
   expect((await login('eve', 'canary-right-3')).status).toBe(200);
 
+  await engine.call('POST', 'sys/auth/strict', {
+    type: 'userpass',
+    config: { user_lockout_config: { lockout_threshold: 1 } },
+  });
+  const strict = () => engine.call('POST', 'auth/strict/login/x', { password: 'no' }, '');
+  expect([(await strict()).status, (await strict()).status]).toEqual([400, 403]);
+
   expect((await tune({ lockout_threshold: 'many' })).status).toBe(400);
   await engine.call('POST', 'sys/mounts/kv', { type: 'kv' });
   expect((await tune({ lockout_threshold: 3 }, 'mounts/kv')).body.errors).toEqual([

@@ -1,20 +1,20 @@
 import { parseDuration } from '../../lib/duration.ts';
-import { type JsonObject, member } from '../../lib/json.ts';
+import { isJsonObject, type Json, type JsonObject, member } from '../../lib/json.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from '../mount/mount.ts';
-import type { SysPort } from './port.ts';
 
-/** `user_lockout_config` of a tuning: what was given of it, or why it is refused. */
+/**
+ * `user_lockout_config` of a mount: what was given of it, or why it is refused.
+ * @param type of the auth method; undefined for an unknown mount
+ */
 export function readLockout(
-  given: JsonObject | undefined,
+  given: Json | undefined,
   table: 'mounts' | 'auth',
-  name: string,
-  port: Pick<SysPort, 'mounts'>,
+  path: string,
+  type: string | undefined,
 ): LockoutSettings | string | undefined {
-  if (given === undefined) return undefined;
-  const path = name.endsWith('/') ? name : `${name}/`;
+  if (given === undefined || !isJsonObject(given)) return undefined;
   if (table !== 'auth')
     return `tuning of user lockout configuration for non auth mount "${path}" not allowed`;
-  const type = port.mounts.entries('auth').find((entry) => entry.path === path)?.type;
   if (type !== undefined && !LOCKABLE_TYPES.includes(type))
     return `tuning of user lockout configuration for auth type "${type}" not allowed`;
   const next: { -readonly [K in keyof LockoutSettings]: LockoutSettings[K] } = {};

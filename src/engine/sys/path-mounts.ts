@@ -132,6 +132,13 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
                 ? (values.plugin_name ?? '')
                 : values.type;
             if (type === '') return badRequest('backend type must be specified as a string');
+            const userLockout = readLockout(
+              member(values.config ?? {}, 'user_lockout_config'),
+              table,
+              slash(values.path),
+              type,
+            );
+            if (typeof userLockout === 'string') return badRequest(userLockout);
             if (!isMountPath(values.path))
               return badRequest('path must be given, without empty segments, ".." or control characters');
             const outcome = await port.mounts.mount({
@@ -146,6 +153,7 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
                 ...(table === 'auth' ? { tokenType: 'default-service' } : {}),
                 ...emptyConfig,
                 ...config,
+                ...(userLockout === undefined ? {} : { userLockout }),
               },
             });
             return 'refused' in outcome ? badRequest(outcome.refused) : empty;
@@ -193,7 +201,8 @@ async function tune(
     return badRequest("'token_type' can only be modified on auth mounts");
   if (config.tokenType !== undefined && slash(name) === 'token/')
     return badRequest("'token_type' cannot be set for 'token' or 'ns_token' auth mounts");
-  const userLockout = readLockout(values.user_lockout_config, table, name, port);
+  const type = port.mounts.entries(table).find((each) => each.path === slash(name))?.type;
+  const userLockout = readLockout(values.user_lockout_config, table, slash(name), type);
   if (typeof userLockout === 'string') return badRequest(userLockout);
   const entry = await port.mounts.tune(table, slash(name), (before) => ({
     ...before,

@@ -21,7 +21,6 @@ const packageOf = {
   'p11-kit': 'p11-kit',
   gcc: 'gcc',
   slapd: 'slapd',
-  openssl: 'openssl',
   pg_ctlcluster: 'postgresql',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',

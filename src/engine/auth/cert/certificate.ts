@@ -16,7 +16,7 @@ import {
   type Name,
   SubjectAlternativeName,
 } from '@peculiar/asn1-x509';
-import { text as decode, view } from '../../../lib/bytes.ts';
+import { fromBase64, text as decode, toHex } from '../../../lib/bytes.ts';
 
 /** A certificate (RFC 5280), read once. */
 export interface ParsedCertificate {
@@ -103,7 +103,8 @@ export function parsePem(pem: string): ParsedCertificate[] {
   for (const [, body = ''] of pem.matchAll(
     /-----BEGIN (?:TRUSTED )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END/g,
   )) {
-    const certificate = parseCertificate(new Uint8Array(Buffer.from(body, 'base64')));
+    const der = fromBase64(body.replaceAll(/\s+/g, ''));
+    const certificate = der === undefined ? undefined : parseCertificate(der);
     if (certificate !== undefined) found.push(certificate);
   }
   return found;
@@ -123,7 +124,7 @@ export function stringValue(der: Uint8Array): string {
 
 /** A serial number as a decimal. */
 export function decimal(serial: Uint8Array): string {
-  return serial.length === 0 ? '0' : BigInt(`0x${view(serial).toString('hex')}`).toString();
+  return serial.length === 0 ? '0' : BigInt(`0x${toHex(serial)}`).toString();
 }
 
 function attributes(name: Name, type: string): string[] {

@@ -1,6 +1,6 @@
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { CertificateList } from '@peculiar/asn1-x509';
-import { text } from '../../../lib/bytes.ts';
+import { fromBase64, text } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { httpCall, HttpFailure } from '../../../lib/http-call.ts';
 import { decimal, type ParsedCertificate } from './certificate.ts';
@@ -75,6 +75,7 @@ function derOf(given: string | Uint8Array): Uint8Array {
   const pem = /-----BEGIN (?:X509 )?CRL-----([A-Za-z0-9+/=\s]+)-----END/.exec(
     typeof given === 'string' ? given : text(given),
   );
-  if (pem !== null) return new Uint8Array(Buffer.from(pem[1] ?? '', 'base64'));
-  return typeof given === 'string' ? new Uint8Array(Buffer.from(given, 'base64')) : given;
+  const encoded = pem?.[1] ?? (typeof given === 'string' ? given : undefined);
+  if (encoded === undefined && typeof given !== 'string') return given;
+  return fromBase64((encoded ?? '').replaceAll(/\s+/g, '')) ?? new Uint8Array();
 }

@@ -4,6 +4,8 @@ import { type Backend, PathTable } from '../../logical/logical.ts';
 import type { Storage } from '../../logical/storage.ts';
 import { Issuers } from './issuer.ts';
 import { OidcRequests } from './oidc-requests.ts';
+import { celLoginPaths } from './path-cel-login.ts';
+import { celRolePaths } from './path-cel-role.ts';
 import { callbackPaths } from './path-callback.ts';
 import { configPaths } from './path-config.ts';
 import { loginPaths } from './path-login.ts';
@@ -31,7 +33,9 @@ export function createJwt(storage: Storage, clock: Clock, random: Random): Backe
   return {
     type: 'jwt',
     renewLogin: async (entry) => {
-      const role = await context.store.role(entry.meta?.['role'] ?? '');
+      const { role: name, cel } = entry.login?.renewal ?? {};
+      const key = typeof name === 'string' ? name : '';
+      const role = cel === true ? await context.store.celRole(key) : await context.store.role(key);
       return role === undefined ? { refused: 'the role no longer exists' } : undefined;
     },
     paths: new PathTable([
@@ -41,6 +45,8 @@ export function createJwt(storage: Storage, clock: Clock, random: Random): Backe
       ...authUrlPaths(context),
       ...callbackPaths(context),
       ...pollPaths(context),
+      ...celRolePaths(context),
+      ...celLoginPaths(context),
     ]),
   };
 }

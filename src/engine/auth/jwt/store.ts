@@ -55,6 +55,19 @@ export interface JwtRole {
   readonly token: TokenParameters;
 }
 
+/** A role whose program decides what a token is worth. Times in seconds. */
+export interface CelRole {
+  readonly program: {
+    readonly variables: readonly { readonly name: string; readonly expression: string }[] | null;
+    readonly expression: string;
+  };
+  readonly message: string;
+  readonly expirationLeeway: number;
+  readonly notBeforeLeeway: number;
+  readonly clockSkewLeeway: number;
+  readonly boundAudiences: readonly string[];
+}
+
 export class JwtStore {
   readonly #storage: Storage;
 
@@ -84,6 +97,22 @@ export class JwtStore {
 
   deleteRole(name: string): Promise<void> {
     return this.#storage.delete(`role/${name.toLowerCase()}`);
+  }
+
+  celRole(name: string): Promise<CelRole | undefined> {
+    return getJson<CelRole>(this.#storage, `cel/role/${name.toLowerCase()}`);
+  }
+
+  celRoleNames(): Promise<string[]> {
+    return this.#storage.list('cel/role/');
+  }
+
+  putCelRole(name: string, role: CelRole): Promise<void> {
+    return this.#storage.write([jsonPut(`cel/role/${name.toLowerCase()}`, role)]);
+  }
+
+  deleteCelRole(name: string): Promise<void> {
+    return this.#storage.delete(`cel/role/${name.toLowerCase()}`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { fromHex, text } from '../../../lib/bytes.ts';
+
 /** A relative distinguished name's parts. */
 interface Attribute {
   readonly type: string;
@@ -17,9 +19,9 @@ export function escapeDnValue(value: string): string {
 }
 
 /** The common name in a distinguished name, or the whole text when it has none or is none. @param exact only an upper-case CN counts */
-export function commonNameOf(text: string, exact: boolean): string {
-  const found = parseDn(text)?.find(({ type }) => type === 'CN' || (!exact && type.toLowerCase() === 'cn'));
-  return found?.value ?? text;
+export function commonNameOf(dn: string, exact: boolean): string {
+  const found = parseDn(dn)?.find(({ type }) => type === 'CN' || (!exact && type.toLowerCase() === 'cn'));
+  return found?.value ?? dn;
 }
 
 /** A security identifier as text, `S-1-5-…`. @returns undefined for other bytes */
@@ -32,9 +34,9 @@ export function sidText(bytes: Uint8Array): string | undefined {
   return ['S', revision, authority, ...parts].join('-');
 }
 
-function parseDn(text: string): Attribute[] | undefined {
+function parseDn(dn: string): Attribute[] | undefined {
   const attributes: Attribute[] = [];
-  for (const part of splitUnescaped(text)) {
+  for (const part of splitUnescaped(dn)) {
     const equals = part.indexOf('=');
     if (equals < 1) return undefined;
     attributes.push({ type: part.slice(0, equals).trim(), value: unescape(part.slice(equals + 1).trim()) });
@@ -42,9 +44,9 @@ function parseDn(text: string): Attribute[] | undefined {
   return attributes;
 }
 
-function splitUnescaped(text: string): string[] {
+function splitUnescaped(dn: string): string[] {
   const parts = [''];
-  for (const [piece] of text.matchAll(/\\[\s\S]|[\s\S]/gu)) {
+  for (const [piece] of dn.matchAll(/\\[\s\S]|[\s\S]/gu)) {
     if (piece === ',' || piece === '+') parts.push('');
     else parts[parts.length - 1] += piece;
   }
@@ -54,6 +56,6 @@ function splitUnescaped(text: string): string[] {
 // Hex pairs are bytes of UTF-8.
 function unescape(value: string): string {
   return value.replaceAll(/(?:\\[0-9a-fA-F]{2})+|\\([\s\S])/gu, (all, one: string | undefined) =>
-    one === undefined ? Buffer.from(all.replaceAll('\\', ''), 'hex').toString('utf8') : one,
+    one === undefined ? text(fromHex(all.replaceAll('\\', '')) ?? new Uint8Array()) : one,
   );
 }

@@ -1,7 +1,7 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { isBcryptOf, parseBcrypt } from '../../../lib/bcrypt/bcrypt.ts';
-import { equalBytes } from '../../../lib/bytes.ts';
+import { equalBytes, fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 
 const derive = promisify<string, Uint8Array, number, Buffer>(scrypt);
@@ -15,7 +15,7 @@ export type PasswordHash = { readonly salt: string; readonly hash: string } | { 
 export async function hashPassword(password: string, random: Random): Promise<PasswordHash> {
   const salt = random.bytes(16);
   const hash = await derive(password, salt, LENGTH);
-  return { salt: Buffer.from(salt).toString('base64'), hash: hash.toString('base64') };
+  return { salt: toBase64(salt), hash: toBase64(hash) };
 }
 
 /** A hash that was made elsewhere, or why it is refused. */
@@ -33,7 +33,7 @@ export async function isPassword(password: string, stored: PasswordHash | undefi
     const parsed = parseBcrypt(stored.bcrypt);
     return parsed !== undefined && isBcryptOf(password, parsed);
   }
-  const salt = stored === undefined ? new Uint8Array(16) : Buffer.from(stored.salt, 'base64');
+  const salt = (stored === undefined ? undefined : fromBase64(stored.salt)) ?? new Uint8Array(16);
   const hash = await derive(password, salt, LENGTH);
-  return stored !== undefined && equalBytes(hash, Buffer.from(stored.hash, 'base64'));
+  return stored !== undefined && equalBytes(hash, fromBase64(stored.hash) ?? new Uint8Array());
 }

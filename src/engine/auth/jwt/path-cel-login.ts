@@ -1,0 +1,68 @@
+import { CelRefusal } from '../../../lib/cel/cel.ts';
+import { isInBlocks } from '../../../lib/cidr.ts';
+import { checkClaims } from '../../../lib/jwt/claims.ts';
+import { ALGORITHMS, JwtRefusal } from '../../../lib/jwt/verify.ts';
+import { type Path, path } from '../../logical/logical.ts';
+import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
+import { compileProgram, loginOfResult } from './cel-program.ts';
+import type { JwtContext } from './jwt.ts';
+
+/** cel/login: a signed token for one of this vault, as the program of a role decides. */
+export function celLoginPaths({ store, issuers, clock }: JwtContext): Path[] {
+  return [
+    path({
+      pattern: 'cel/login',
+      synopsis: 'Authenticates to Vault using a JWT (or OIDC) token against a CEL role.',
+      access: 'unauthenticated',
+      fields: {
+        role: { type: 'string', description: 'The CEL role to log in against.', default: '' },
+        jwt: { type: 'string', description: 'The signed JWT to validate.', default: '' },
+      },
+      operations: {
+        update: {
+          summary: 'Log in.',
+          handler: async (request, values): Promise<Response> => {
+            const config = await store.config();
+            if (config === undefined) return badRequest('could not load configuration');
+            const roleName = values.role.toLowerCase() || config.defaultRole;
+            if (roleName === '') return badRequest('missing role');
+            const role = await store.celRole(roleName);
+            if (role === undefined) return badRequest(`role ${JSON.stringify(roleName)} could not be found`);
+            if (values.jwt === '') return badRequest('missing token');
+            const now = clock.now();
+            const claims = await issuers
+              .get(config)
+              .verify(values.jwt, config.algorithms.length === 0 ? ALGORITHMS : config.algorithms);
+            const wrong =
+              claims instanceof JwtRefusal
+                ? claims
+                : checkClaims(
+                    claims,
+                    {
+                      issuer: config.boundIssuer,
+                      audiences: role.boundAudiences,
+                      expirationLeeway: role.expirationLeeway,
+                      notBeforeLeeway: role.notBeforeLeeway,
+                      clockSkewLeeway: role.clockSkewLeeway,
+                    },
+                    now / 1000,
+                  );
+            if (claims instanceof JwtRefusal || wrong !== undefined)
+              return badRequest(`error validating token: ${wrong?.message}`);
+            const program = compileProgram(role.program);
+            const result = program instanceof CelRefusal ? program : program.result(claims, now);
+            const login =
+              result instanceof CelRefusal
+                ? new CelRefusal(`Cel role auth program failed: ${result.message}`)
+                : loginOfResult(result, roleName);
+            if (login instanceof CelRefusal)
+              return badRequest(`error executing cel program: ${login.message}`);
+            return isInBlocks(request.remoteAddress, login.boundCidrs)
+              ? { kind: 'login', login }
+              : permissionDenied;
+          },
+        },
+      },
+    }),
+  ];
+}
