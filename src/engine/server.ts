@@ -87,6 +87,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     log: log.part('core'),
     version,
     buildDate,
+    // A port that the system chooses is not known yet, and nothing that anyone should write down.
+    apiAddress: config.apiAddress.endsWith(':0') ? '' : config.apiAddress,
     defaultLeaseTtl: config.defaultLeaseTtl,
     maxLeaseTtl: config.maxLeaseTtl,
     userLockout: config.userLockout,

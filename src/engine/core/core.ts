@@ -42,6 +42,8 @@ export interface CoreOptions {
   readonly log: Logger;
   readonly version: string;
   readonly buildDate: string;
+  /** Where clients reach this engine; empty when that is not known. */
+  readonly apiAddress?: string;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly userLockout?: LockoutRules;

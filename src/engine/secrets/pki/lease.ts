@@ -1,11 +1,28 @@
+import type { HeldLease } from '../../logical/lease.ts';
 import type { Response } from '../../logical/response.ts';
+import type { Pki } from './context.ts';
+import { Refused } from './refused.ts';
 
 /**
- * The answer to a request under a role with generate_lease: what a lease needs is its answer, the serial number that is
- * to be revoked when it ends (revocation.ts), and its time.
- * @param _serial as clients see it
- * @param _ttl seconds
+ * The answer to a request under a role with generate_lease: the certificate is revoked when its lease ends.
+ * @param serial as clients see it
+ * @param ttl seconds
  */
-export function withLease(answer: Response, _serial: string, _ttl: number): Response {
-  return answer;
+export function withLease(answer: Response, serial: string, ttl: number): Response {
+  if (answer.kind !== 'data' || answer.data === null) return answer;
+  return {
+    kind: 'secret',
+    data: answer.data,
+    lease: { ttl, maxTtl: 0, renewable: false, internal: { serial_number: serial } },
+    ...(answer.warnings === undefined ? {} : { warnings: answer.warnings }),
+  };
+}
+
+/** Revokes the certificate of a lease that ended. A throw is tried again. */
+export async function endLease(pki: Pki, { internal }: HeldLease): Promise<void> {
+  const serial = internal['serial_number'];
+  if (typeof serial !== 'string') return;
+  const { revokeSerial } = await import('./revocation.ts');
+  const refused = await revokeSerial(pki, serial);
+  if (refused instanceof Refused) throw new TypeError('a leased certificate could not be revoked');
 }

@@ -1,5 +1,6 @@
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import { Pki, type PkiPorts } from './context.ts';
+import { endLease } from './lease.ts';
 import { crlConfigPaths } from './path-config-crl.ts';
 import { defaultPaths } from './path-config-defaults.ts';
 import { configPaths } from './path-config.ts';
@@ -33,6 +34,7 @@ export function createPki(ports: PkiPorts): Backend {
   const pki = new Pki(ports);
   return {
     type: 'pki',
+    revokeSecret: (lease) => endLease(pki, lease),
     paths: new PathTable([
       ...rolePaths(pki),
       ...issuePaths(pki),
