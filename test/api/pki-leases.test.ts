@@ -21,9 +21,9 @@ test('a certificate with a lease is revoked when its lease is', async () => {
   const serial = body.data.serial_number;
   expect(await revocationTime(serial)).toBe(0);
   expect((await engine.call('PUT', 'sys/leases/renew', { lease_id: body.lease_id })).status).toBe(400);
-  expect((await engine.call('PUT', 'sys/leases/revoke', { lease_id: body.lease_id, sync: true })).status).toBe(
-    204,
-  );
+  expect(
+    (await engine.call('PUT', 'sys/leases/revoke', { lease_id: body.lease_id, sync: true })).status,
+  ).toBe(204);
   expect(await revocationTime(serial)).toBeGreaterThan(0);
 });
 
@@ -36,7 +36,5 @@ test('a certificate goes with the token that asked for it', async () => {
     auth.client_token,
   );
   await engine.call('POST', 'auth/token/revoke', { token: auth.client_token });
-  await expect
-    .poll(() => revocationTime(body.data.serial_number), { timeout: 20_000 })
-    .toBeGreaterThan(0);
+  await expect.poll(() => revocationTime(body.data.serial_number), { timeout: 20_000 }).toBeGreaterThan(0);
 });

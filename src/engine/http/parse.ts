@@ -42,6 +42,8 @@ const OPERATIONS: Readonly<Record<string, CoreRequest['operation']>> = {
   DELETE: 'delete',
 };
 const MAX_PATH = 1500;
+// What was no JSON must not initialize a vault, nor begin anything else that share holders are asked for.
+const JSON_ONLY = /^sys\/(?:init|unseal|rekey|rekey-recovery-key|generate-root)(?:\/|$)/;
 const MAX_CHAIN = 16;
 const none: JsonObject = {};
 
@@ -76,7 +78,11 @@ export async function parseRequest(
 
   const body =
     operation === 'update' || operation === 'patch' || (operation === 'delete' && hasBody(message))
-      ? await readBody(message, options.maxRequestSize, mediaType(headers['content-type']))
+      ? await readBody(
+          message,
+          options.maxRequestSize,
+          JSON_ONLY.test(path) ? '' : mediaType(headers['content-type']),
+        )
       : none;
   if (body instanceof BodyRefusal) return body;
   const { socket } = message;

@@ -108,7 +108,7 @@ export class TestEngine {
     const text = await response.text();
     return {
       status: response.status,
-      body: text === '' ? undefined : JSON.parse(text),
+      body: text === '' ? undefined : isJson(response) ? JSON.parse(text) : text,
       headers: response.headers,
     };
   }
@@ -122,4 +122,8 @@ export class TestEngine {
     rmSync(this.dir, { recursive: true, force: true });
     this.token[Symbol.dispose]();
   }
+}
+
+function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('application/json') !== false;
 }

@@ -67,8 +67,8 @@ export function createRekey(options: RekeyOptions): RekeyPort {
   const status = async (): Promise<RekeyStatus> => ({
     nonce: running?.attempt.nonce ?? '',
     started: running !== undefined,
-    threshold: running?.split.threshold ?? 0,
-    shares: running?.split.shares ?? 0,
+    threshold: behindHsm ? 0 : (running?.split.threshold ?? 0),
+    shares: behindHsm ? 0 : (running?.split.shares ?? 0),
     progress: running?.attempt.shares.size ?? 0,
     required: (await quorumSize(options)).threshold,
     pgpFingerprints: running === undefined ? undefined : fingerprints(running),
