@@ -1,54 +1,58 @@
-import { createAppRole } from './auth/approle/approle.ts';
-import { createCert } from './auth/cert/cert.ts';
-import { createJwt } from './auth/jwt/jwt.ts';
-import { createKubernetes } from './auth/kubernetes/kubernetes.ts';
-import { createLdap } from './auth/ldap/ldap.ts';
+import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
 import { createTokenAuth } from './auth/token/token.ts';
-import { createUserpass } from './auth/userpass/userpass.ts';
+import { createIdentity } from './secrets/identity/identity.ts';
+import { databasePlugins } from './secrets/database/plugin-names.ts';
 import { aclOf } from './core/granted.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { renderIdentity } from './core/render-identity.ts';
-import { clearCubbyhole, createCubbyhole } from './secrets/cubbyhole/cubbyhole.ts';
-import { createDatabase, databasePlugins } from './secrets/database/database.ts';
-import { createIdentity } from './secrets/identity/identity.ts';
-import { createKvV1 } from './secrets/kv/v1.ts';
-import { createKvV2 } from './secrets/kv/v2.ts';
-import { createPki } from './secrets/pki/pki.ts';
-import { createSsh } from './secrets/ssh/ssh.ts';
-import { createTotp } from './secrets/totp/totp.ts';
-import { createTransit } from './secrets/transit/transit.ts';
 
-/** Secrets engines, by the names that clients mount them under. One line each. */
+/** Secrets engines, by the names that clients mount them under. One line each; what is not mounted is not loaded. */
 const secrets: Record<string, BackendFactory> = {
   cubbyhole: ({ storage }) => createCubbyhole(storage),
-  database: ({ storage, clock, random, passwordFrom }) =>
-    createDatabase(storage, clock, random, passwordFrom),
+  database: async ({ storage, clock, random, passwordFrom }) =>
+    (await import('./secrets/database/database.ts')).createDatabase(storage, clock, random, passwordFrom),
   identity: (context) =>
     createIdentity(context, accessorOf(context.mountByAccessor), {
       hasAccessor: (accessor) => context.mountByAccessor(accessor)?.table === 'auth',
       hasType: context.hasAuthType,
     }),
-  kv: ({ storage, clock, random, options }) =>
-    options['version'] === '2' ? createKvV2(storage, clock, random) : createKvV1(storage),
-  pki: ({ storage, clock, random, identity }) =>
-    createPki({ storage, clock, random, templateValues: (id) => identity.templateValues(id) }),
-  ssh: ({ storage, clock, random, identity }) =>
-    createSsh(storage, clock, random, (text, entityId) => renderIdentity(identity, text, entityId)),
-  totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
-  transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
+  kv: async ({ storage, clock, random, options }) =>
+    options['version'] === '2'
+      ? (await import('./secrets/kv/v2.ts')).createKvV2(storage, clock, random)
+      : (await import('./secrets/kv/v1.ts')).createKvV1(storage),
+  pki: async ({ storage, clock, random, identity }) =>
+    (await import('./secrets/pki/pki.ts')).createPki({
+      storage,
+      clock,
+      random,
+      templateValues: (id) => identity.templateValues(id),
+    }),
+  ssh: async ({ storage, clock, random, identity }) =>
+    (await import('./secrets/ssh/ssh.ts')).createSsh(storage, clock, random, (text, entityId) =>
+      renderIdentity(identity, text, entityId),
+    ),
+  totp: async ({ storage, clock, random }) =>
+    (await import('./secrets/totp/totp.ts')).createTotp(storage, clock, random),
+  transit: async ({ storage, clock, random }) =>
+    (await import('./secrets/transit/transit.ts')).createTransit(storage, clock, random),
 };
 
-/** Auth methods, by the names that clients enable them under. One line each. */
+/** Auth methods, by the names that clients enable them under. One line each; what is not enabled is not loaded. */
 const auth: Record<string, BackendFactory> = {
-  approle: ({ storage, clock, random }) => createAppRole(storage, clock, random),
-  cert: ({ storage, clock }) => createCert(storage, clock),
-  jwt: ({ storage, clock, random }) => createJwt(storage, clock, random),
-  kubernetes: ({ storage, clock }) => createKubernetes(storage, clock),
-  ldap: ({ storage }) => createLdap(storage),
+  approle: async ({ storage, clock, random }) =>
+    (await import('./auth/approle/approle.ts')).createAppRole(storage, clock, random),
+  cert: async ({ storage, clock }) => (await import('./auth/cert/cert.ts')).createCert(storage, clock),
+  jwt: async ({ storage, clock, random }) =>
+    (await import('./auth/jwt/jwt.ts')).createJwt(storage, clock, random),
+  kubernetes: async ({ storage, clock }) =>
+    (await import('./auth/kubernetes/kubernetes.ts')).createKubernetes(storage, clock),
+  ldap: async ({ storage }) => (await import('./auth/ldap/ldap.ts')).createLdap(storage),
   // Another name of the same method.
-  oidc: ({ storage, clock, random }) => createJwt(storage, clock, random),
+  oidc: async ({ storage, clock, random }) =>
+    (await import('./auth/jwt/jwt.ts')).createJwt(storage, clock, random),
   token: (context) => createTokenAuth(tokenPort(context), context.storage),
-  userpass: ({ storage, random }) => createUserpass(storage, random),
+  userpass: async ({ storage, random }) =>
+    (await import('./auth/userpass/userpass.ts')).createUserpass(storage, random),
 };
 
 export const factories: BackendFactories = { secrets, auth, databases: databasePlugins, clearCubbyhole };

@@ -32,7 +32,8 @@ export interface BackendContext {
 /** @returns a password of a password policy, or why there is none */
 export type PasswordSource = (policy: string) => Promise<string | { readonly refused: string }>;
 
-export type BackendFactory = (context: BackendContext) => Backend;
+/** Loads what it needs with the first mount of its kind. */
+export type BackendFactory = (context: BackendContext) => Backend | Promise<Backend>;
 
 /** Factories by the names that clients mount them under. */
 export interface BackendFactories {
@@ -86,7 +87,7 @@ export class MountTable {
     const auth = await getJson<MountEntry[]>(options.storage, 'core/auth');
     if (mounts === undefined || auth === undefined) await table.#save(table.#defaults());
     else await table.#load([...mounts, ...auth]);
-    for (const entry of table.#entries) table.#start(entry);
+    for (const entry of table.#entries) await table.#start(entry);
     for (const uuid of await options.storage.list('core/unmounted/')) await table.#purge(uuid);
     return table;
   }
@@ -135,7 +136,7 @@ export class MountTable {
       if (conflict !== undefined) return { refused: `path is already in use at ${conflict.entry.path}` };
       const entry = this.#entry(request);
       await this.#save([...this.#entries, entry]);
-      this.#start(entry);
+      await this.#start(entry);
       return entry;
     });
   }
@@ -175,7 +176,7 @@ export class MountTable {
       await this.#save(this.#entries.map((each) => (each === entry ? next : each)));
       const running = this.router.get(prefixOf(entry));
       const restart = JSON.stringify(next.options) !== JSON.stringify(entry.options) || running === undefined;
-      if (restart) this.#start(next);
+      if (restart) await this.#start(next);
       else this.router.set({ ...running, entry: next, leaseTtl: this.leaseTtl(next.config) });
       return next;
     });
@@ -220,7 +221,7 @@ export class MountTable {
         wanted.push(running.entry);
       }
       if (type !== '') wanted.push(...this.#entries.filter((entry) => entry.type === factoryName(type)));
-      for (const entry of wanted) if (!SINGLETONS.includes(entry.type)) this.#start(entry);
+      for (const entry of wanted) if (!SINGLETONS.includes(entry.type)) await this.#start(entry);
       return undefined;
     });
   }
@@ -272,11 +273,11 @@ export class MountTable {
     return this.#entries.find((entry) => entry.table === table && entry.path === path);
   }
 
-  #start(entry: MountEntry): void {
+  async #start(entry: MountEntry): Promise<void> {
     const { factories, clock, random, tokens, policies, identity } = this.#options;
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
     if (factory === undefined) return;
-    const backend = factory({
+    const backend = await factory({
       accessor: entry.accessor,
       storage: this.#storageOf(entry),
       clock,

@@ -12,6 +12,7 @@ import { rotatePaths } from './path-rotate.ts';
 import { staticRolePaths } from './path-static-roles.ts';
 import type { PluginType } from './plugin.ts';
 import { mysql } from './plugins/mysql.ts';
+import type { DatabasePlugin } from './plugin-names.ts';
 import { postgresql } from './plugins/postgresql.ts';
 import { Rotation } from './rotation.ts';
 import { DatabaseStore } from './store.ts';
@@ -21,17 +22,14 @@ const MYSQL_NAME =
 const MYSQL_SHORT_NAME =
   '{{ printf "v-%s-%s-%s-%s" (.DisplayName | truncate 4) (.RoleName | truncate 4) (random 20) (unix_time) | truncate 16 }}';
 
-/** Database plugins, by the names that configurations give. One line each. */
-const plugins: Readonly<Record<string, (random: Random) => PluginType>> = {
+/** Database plugins, by their names. One line each. */
+const plugins: Readonly<Record<DatabasePlugin, (random: Random) => PluginType>> = {
   'mysql-aurora-database-plugin': () => mysql(MYSQL_SHORT_NAME),
   'mysql-database-plugin': () => mysql(MYSQL_NAME),
   'mysql-legacy-database-plugin': () => mysql(MYSQL_SHORT_NAME),
   'mysql-rds-database-plugin': () => mysql(MYSQL_SHORT_NAME),
   'postgresql-database-plugin': postgresql,
 };
-
-/** Their names. */
-export const databasePlugins: readonly string[] = Object.keys(plugins);
 
 /**
  * The database secrets engine: users of databases with leases, and passwords of existing users that are rotated.
