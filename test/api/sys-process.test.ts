@@ -182,6 +182,40 @@ describe('quotas', () => {
   });
 });
 
+describe('lease count quotas', () => {
+  test('so many leases and no more; a place that was given back is free again', async () => {
+    await engine.call('POST', 'sys/mounts/pki', { type: 'pki' });
+    await engine.call('POST', 'pki/root/generate/internal', { common_name: 'Root', ttl: '24h' });
+    await engine.call('POST', 'pki/roles/web', { allow_any_name: true, generate_lease: true, ttl: '1h' });
+    const issue = (): ReturnType<typeof engine.call> =>
+      engine.call('POST', 'pki/issue/web', { common_name: 'a.example' });
+    const first = await issue();
+    const quota = (body: object): ReturnType<typeof engine.call> =>
+      engine.call('POST', 'sys/quotas/lease-count/pki', body);
+    expect((await quota({ path: 'pki', max_leases: 0 })).status).toBe(400);
+    expect((await quota({ path: 'nowhere', max_leases: 1 })).status).toBe(400);
+    expect((await quota({ path: 'pki', max_leases: 3 })).status).toBe(204);
+    const answers = await Promise.all([issue(), issue(), issue(), issue()]);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(2);
+    expect(answers.find(({ status }) => status === 429)?.body.errors[0]).toMatch(
+      /lease count quota exceeded/,
+    );
+    expect((await engine.call('GET', 'sys/quotas/lease-count/pki')).body.data).toMatchObject({
+      path: 'pki/',
+      max_leases: 3,
+      counter: 3,
+    });
+    await engine.call('PUT', 'sys/leases/revoke', { lease_id: first.body.lease_id, sync: true });
+    // A refused request takes no place.
+    expect((await engine.call('POST', 'pki/issue/nobody', { common_name: 'x' })).status).toBe(400);
+    expect((await issue()).status).toBe(200);
+    await engine.restart();
+    expect((await issue()).status).toBe(429);
+    await engine.call('DELETE', 'sys/quotas/lease-count/pki');
+    expect((await issue()).status).toBe(200);
+  });
+});
+
 describe('raw storage', () => {
   test('shows and changes what lies behind the barrier, but nothing that keys hang on', async () => {
     expect((await engine.call('LIST', 'sys/raw/core')).body.data.keys).toContain('mounts');

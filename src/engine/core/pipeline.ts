@@ -201,10 +201,20 @@ async function countUse(context: Context): Promise<Response | undefined> {
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.
 async function handleAndWrap(context: Context): Promise<Response> {
   const { request, vault } = context;
-  const answered = await handleLogin(context);
-  let response = answered;
-  if (answered.kind === 'login') response = await completeLogin(context, answered.login, answered.warnings);
-  else if (answered.kind === 'secret') response = await completeSecret(context, answered);
+  const giveBack = await vault.leaseCounts.take(request.path, vault.leases);
+  if (giveBack === undefined) return tooManyLeases(request.path);
+  let response: Response;
+  let leased = false;
+  try {
+    response = await handleLogin(context);
+    if (response.kind === 'login') response = await completeLogin(context, response.login, response.warnings);
+    else if (response.kind === 'secret') {
+      response = await completeSecret(context, response);
+      leased = true;
+    }
+  } finally {
+    if (!leased) giveBack();
+  }
   const wrappable =
     response.kind === 'data' ||
     response.kind === 'advised' ||
@@ -214,6 +224,14 @@ async function handleAndWrap(context: Context): Promise<Response> {
   if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
     return response;
   return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
+}
+
+function tooManyLeases(path: string): Response {
+  return {
+    kind: 'refusal',
+    status: 429,
+    errors: [`request path ${JSON.stringify(path)}: lease count quota exceeded`],
+  };
 }
 
 // Who fails too often is refused without being asked, whatever the password.

@@ -95,6 +95,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     seal,
     secondFactors: vault.secondFactors,
     quotas: vault.quotas,
+    leaseCounts: vault.leaseCounts,
     http: vault.http,
     process: options.process.port,
     rawStorage: options.rawStorage ? view(barrier, '') : undefined,

@@ -9,6 +9,7 @@ import { getJson, jsonPut, view } from '../logical/storage.ts';
 import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
+import { LeaseCountQuotas } from '../quota/lease-count.ts';
 import { Quotas } from '../quota/quota.ts';
 import { HttpSettings } from './http-settings.ts';
 import { repeat, Ticker } from './background.ts';
@@ -34,6 +35,7 @@ export interface Vault {
   readonly lockout: Lockout;
   readonly secondFactors: SecondFactors;
   readonly quotas: Quotas;
+  readonly leaseCounts: LeaseCountQuotas;
   readonly http: HttpSettings;
   /** Begins to remove what has expired. */
   startBackgroundWork(): void;
@@ -79,10 +81,12 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   });
   const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
   const mounted: { table?: MountTable } = {};
+  const leaseCounts = await LeaseCountQuotas.open(view(barrier, 'sys/quotas/'));
   const leases = new Leases({
     storage: view(barrier, 'sys/lease/'),
     clock,
     random,
+    onRemoved: (id) => leaseCounts.removed(id),
     holder: (accessor) => {
       const found = mounted.table?.byAccessor(accessor);
       return found === undefined ? undefined : { limits: found.leaseTtl, backend: found.backend };
@@ -135,6 +139,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     auditTable,
     lockout,
     secondFactors: new SecondFactors(identity.mfa, clock, random),
+    leaseCounts,
     quotas: await Quotas.open(view(barrier, 'sys/quotas/'), clock),
     http: await HttpSettings.open(view(barrier, 'sys/http-settings/')),
     wrapping: new Wrapping(tokens, () => mounts.cubbyhole()),

@@ -26,6 +26,8 @@ export interface LeaseOptions {
   readonly random: Random;
   /** The engine that gave a secret, by the accessor of its mount. */
   readonly holder: (accessor: string) => LeaseHolder | undefined;
+  /** Hears of each lease that is gone. */
+  readonly onRemoved?: (id: string) => void;
 }
 
 /** A mounted engine, as far as leases go. */
@@ -56,6 +58,11 @@ export class Leases {
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#records = new LeaseRecords(options.storage);
+  }
+
+  /** Names of all leases below a path that ends in a slash, or is empty. */
+  below(prefix: string): AsyncIterable<string> {
+    return this.#records.below(prefix);
   }
 
   /**
@@ -194,6 +201,7 @@ export class Leases {
       const failed = await this.#takeBack(lease);
       if (failed !== undefined && !force) return `failed to revoke ${JSON.stringify(lease.id)}: ${failed}`;
       await this.#records.remove(lease);
+      this.#options.onRemoved?.(lease.id);
       return undefined;
     });
   }
@@ -211,6 +219,7 @@ export class Leases {
       const error = await this.#takeBack(lease);
       if (error === undefined) {
         await this.#records.remove(lease);
+        this.#options.onRemoved?.(lease.id);
         return;
       }
       failing.add(lease.mount);

@@ -156,8 +156,8 @@ function specificity({ path, role }: RateLimitQuota): number {
   return path.length * 2 + (role === '' ? 0 : 1);
 }
 
-// A mount covers what is below it; a path only itself, unless a star ends it.
-function covers(pattern: string, path: string): boolean {
+/** Whether a quota's path is about a request: a mount covers what is below it, a path only itself, unless a star ends it. */
+export function covers(pattern: string, path: string): boolean {
   if (pattern.endsWith('*')) return path.startsWith(pattern.slice(0, -1));
   return pattern.endsWith('/') ? path.startsWith(pattern) : path === pattern || path === `${pattern}/`;
 }

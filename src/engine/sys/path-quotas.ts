@@ -1,13 +1,16 @@
 import type { Quotas } from '../quota/quota.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound } from '../logical/response.ts';
+import { leaseCountPaths } from './path-lease-count.ts';
 import type { SysPort } from './port.ts';
 
 const MAX_PATH = 1500;
 
-/** quotas/config and quotas/rate-limit. */
-export function quotaPaths({ quotas, mounts }: SysPort): Path[] {
+/** quotas/config, quotas/rate-limit and quotas/lease-count. */
+export function quotaPaths(port: SysPort): Path[] {
+  const { quotas, mounts } = port;
   return [
+    ...leaseCountPaths(port),
     configPath(quotas),
     path({
       pattern: 'quotas/rate-limit',

@@ -6,6 +6,7 @@ import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
 import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
+import type { LeaseCountQuotas } from '../quota/lease-count.ts';
 import type { Quotas } from '../quota/quota.ts';
 import type { ProcessPort } from './process-port.ts';
 import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
@@ -129,6 +130,7 @@ export interface SysPort {
   seal(): Promise<void>;
   readonly secondFactors: { validate(requestId: string, payload: JsonObject): Promise<Response> };
   readonly quotas: Quotas;
+  readonly leaseCounts: LeaseCountQuotas;
   readonly http: HttpSettingsPort;
   readonly process: ProcessPort;
   /** Everything behind the barrier; undefined unless the configuration opens it. */
