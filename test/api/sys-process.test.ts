@@ -22,6 +22,14 @@ describe('what the process is doing', () => {
     ).text();
     expect(text).toMatch(/^vault_core_unsealed 1$/m);
     expect(text).toMatch(/^vault_core_handle_request\{quantile="0.5"\} [\d.]+$/m);
+    await engine.call('POST', 'auth/token/create', { ttl: '1m' });
+    const after = (await engine.call('GET', 'sys/metrics')).body;
+    expect(after.Counters).toContainEqual(
+      expect.objectContaining({
+        Name: 'vault.token.creation',
+        Labels: { auth_method: 'token', mount_point: 'auth/token/', token_type: 'service' },
+      }),
+    );
     expect((await engine.call('GET', 'sys/metrics?format=other')).status).toBe(400);
     expect((await engine.call('GET', 'sys/metrics', undefined, '')).status).toBe(403);
   });

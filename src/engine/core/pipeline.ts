@@ -8,6 +8,7 @@ import type { Context, CoreRequest } from './context.ts';
 import type { Core } from './core.ts';
 import { policiesOf } from './granted.ts';
 import { help, wantsHelp } from './help.ts';
+import { observe, observeAudit } from './observe.ts';
 import { completeLogin } from './login.ts';
 import { completeSecret } from './secret.ts';
 
@@ -68,9 +69,15 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     };
     const began = core.clock.monotonic();
     let audited = false;
+    const { metrics } = core.services;
+    const { monotonic } = core.clock;
+    const isAudited = vault.audit.deviceCount > 0;
     for (const stage of stages) {
-      const response = await stage.run(context);
-      if (stage.name === 'audit request') audited = true;
+      let response: Response | undefined;
+      if (stage.name === 'audit request') {
+        audited = true;
+        if (isAudited) await observeAudit(metrics, 'request', monotonic, () => auditRequest(context));
+      } else response = await stage.run(context);
       if (response !== undefined) {
         context.response = response;
         break;
@@ -85,12 +92,9 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     const silent =
       response.kind === 'refusal' && response.status === 429 && !vault.quotas.config.auditRefusals;
     if (!audited && !silent) await auditRequest(context);
-    if (!silent) await auditResponse(context);
-    const { mounted } = context;
-    if (mounted !== undefined) {
-      const route = `${request.operation}.${mounted.prefix.replaceAll('/', '-')}`;
-      core.services.metrics.time(`vault.route.${route}`, core.clock.monotonic() - began);
-    }
+    if (!silent && isAudited)
+      await observeAudit(metrics, 'response', monotonic, () => auditResponse(context));
+    observe(metrics, context, response, monotonic() - began);
     return context.quotaHeaders === undefined ? response : { ...response, headers: context.quotaHeaders };
   };
   return async (request) => {
