@@ -70,7 +70,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
     const began = core.clock.monotonic();
     let audited = false;
     const { metrics } = core.services;
-    const { monotonic } = core.clock;
+    const monotonic = (): number => core.clock.monotonic();
     const isAudited = vault.audit.deviceCount > 0;
     for (const stage of stages) {
       let response: Response | undefined;
