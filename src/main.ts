@@ -228,7 +228,7 @@ function logLevel(text: string | undefined): LogLevel {
 // Children must not inherit what only the HSM agent needs.
 function forgetCredentials(): void {
   for (const name of Object.keys(process.env))
-    if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN$/.test(name)) delete process.env[name];
+    if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN(?:_.+)?$/.test(name)) delete process.env[name];
 }
 
 function terminationSignal(): AbortSignal {

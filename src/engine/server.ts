@@ -11,6 +11,7 @@ import {
   type EngineConfig,
   type Environment,
   type ListenerConfig,
+  type SealStanza,
   type TlsConfig,
 } from './config.ts';
 import { Core } from './core/core.ts';
@@ -24,7 +25,7 @@ import { sanitized } from './sanitized-config.ts';
 import type { Seal } from './seal/seal.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
-import { parsePkcs11Config } from './seal/pkcs11/config.ts';
+import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
 import { buildDate, version } from './version.ts';
 
 /**
@@ -62,7 +63,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   );
 
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
-  const seal = createSeal(options);
+  const seal = createSeal(config.seal, options);
+  const migrateFrom = config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -80,6 +82,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     rawStorage: config.rawStorage,
     physical,
     seal,
+    migrateFrom,
     factories,
     openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
     clock,
@@ -129,9 +132,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions): Seal {
-  if (seal.type === 'shamir') return createShamirSeal(random);
-  const { config, warnings } = parsePkcs11Config(seal.stanza, env);
+function createSeal(stanza: SealStanza, { config: whole, env, log, clock, random }: EngineOptions): Seal {
+  if (stanza.type === 'shamir') return createShamirSeal(random);
+  const alone = whole.migrateFrom?.type !== whole.seal.type;
+  const { config, warnings } = parsePkcs11Config(
+    stanza.stanza,
+    alone ? env : environmentOfOne(stanza.stanza, stanza.name, env),
+  );
   for (const warning of warnings) log.warn({}, warning);
   return createPkcs11Seal({ config, log: log.part('seals'), clock, random });
 }

@@ -155,13 +155,40 @@ export interface RawPort {
   initialize(request: InitRequest): Promise<InitOutcome>;
   sealStatus(): Promise<SealStatus>;
   /** Takes one recovery (or unseal) share; secret text of hex or base64. */
-  unseal(request: {
-    readonly key: string;
-    readonly reset: boolean;
-    readonly migrate: boolean;
-  }): Promise<SealStatus | { readonly refused: string }>;
+  unseal(request: UnsealRequest): Promise<SealStatus | UnsealRefusal>;
   health(): Promise<Health>;
   isUnsealed(): boolean;
+}
+
+export interface UnsealRequest {
+  readonly key: string;
+  readonly reset: boolean;
+  /** Put the vault under the other configured seal. */
+  readonly migrate: boolean;
+  /** With migrate: prove both seals, say what would be done, and change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface UnsealRefusal {
+  readonly refused: string;
+  /** 400 when absent. */
+  readonly status?: number;
+}
+
+/** What a migration of the seal would do. */
+export interface MigrationPlan {
+  /** Whether both seals have proven themselves. */
+  readonly ready: boolean;
+  readonly from: ProvenSeal;
+  readonly to: ProvenSeal;
+  readonly actions: readonly string[];
+}
+
+export interface ProvenSeal {
+  readonly type: string;
+  readonly proven: boolean;
+  /** Why it is not. */
+  readonly problem?: string;
 }
 
 export interface InitRequest {
@@ -197,6 +224,10 @@ export interface SealStatus {
   readonly n: number;
   readonly progress: number;
   readonly nonce: string;
+  /** Whether a migration to another seal is pending. */
+  readonly migration: boolean;
+  /** Only in the answer to the share that completes a dry run. */
+  readonly plan?: MigrationPlan;
   readonly version: string;
   readonly buildDate: string;
   readonly storageType: string;
