@@ -16,6 +16,8 @@ import {
 } from './config.ts';
 import { Core } from './core/core.ts';
 import { createPipeline } from './core/pipeline.ts';
+import { createRecoveryPipeline } from './core/recovery-pipeline.ts';
+import { RecoveryMode, type RecoveryModeOptions } from './core/recovery-mode.ts';
 import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
 import { openLmdb } from './physical/lmdb.ts';
@@ -48,6 +50,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: RootLogger;
+  /** `server -recovery`: whatever the configuration says. */
+  readonly recovery?: boolean;
   /** As it is shown by sys/pprof/cmdline. */
   readonly commandLine?: readonly string[];
 }
@@ -96,7 +100,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
   });
-  const handle = createPipeline(core);
+  const recovery = config.recoveryMode || options.recovery === true;
+  // In recovery mode core is never started: it only closes what it was given.
+  const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
   const settings = (): EdgeSettings | undefined => core.vault?.http;
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
@@ -109,7 +115,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       servers.map((server, index) => listen(server, config.listeners[index])),
     );
     for (const address of addresses) log.info({ address }, 'listening');
-    await core.start();
+    if (!recovery) await core.start();
     const polling = poll(clock, ended.signal, reloadCertificates);
     return {
       core,
@@ -130,6 +136,22 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     await core.stop();
     throw error;
   }
+}
+
+function recoveryHandler(
+  { config, clock, random, log }: EngineOptions,
+  storage: Pick<RecoveryModeOptions, 'physical' | 'seal' | 'migrateFrom'>,
+): ReturnType<typeof createPipeline> {
+  const mode = new RecoveryMode({
+    ...storage,
+    clock,
+    random,
+    log: log.part('core'),
+    version,
+    buildDate,
+    requirePgp: config.requirePgpShares,
+  });
+  return createRecoveryPipeline(mode);
 }
 
 function createSeal(stanza: SealStanza, { config: whole, env, log, clock, random }: EngineOptions): Seal {

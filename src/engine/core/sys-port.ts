@@ -8,7 +8,7 @@ import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
 import { aclOf } from './granted.ts';
 import { commitRootKey } from './quorum/commit.ts';
-import { createGenerateRoot } from './quorum/generate-root.ts';
+import { createGenerateRoot, rootTokensOf } from './quorum/generate-root.ts';
 import type { QuorumPorts } from './quorum/quorum.ts';
 import { createRekey } from './quorum/rekey.ts';
 import type { Vault } from './vault.ts';
@@ -87,7 +87,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       await barrier.rotate(random, new Date(clock.now()));
     },
     rotateRoot: () => commitRootKey(quorum),
-    generateRoot: createGenerateRoot({ ...quorum, tokens }),
+    generateRoot: createGenerateRoot({ ...quorum, issue: rootTokensOf(tokens) }),
     rekey: {
       barrier: createRekey({ ...quorum, target: 'barrier' }),
       recovery: createRekey({ ...quorum, target: 'recovery' }),

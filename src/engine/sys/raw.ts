@@ -15,13 +15,18 @@ export function rawPaths(port: RawPort): PathTable {
   ]);
 }
 
+/** What of them answers in recovery mode. */
+export function statusPaths(port: Pick<RawPort, 'health' | 'sealStatus'>): Path[] {
+  return [healthPath(port), sealStatusPath(port)];
+}
+
 function raw(body: JsonObject, status = 200): Response {
   return { kind: 'raw', status, body };
 }
 
 const code = (description: string) => ({ type: 'string', description, query: true }) as const;
 
-function healthPath(port: RawPort): Path {
+function healthPath(port: Pick<RawPort, 'health'>): Path {
   return path({
     pattern: 'health',
     synopsis: 'Returns the health status of Vault.',
@@ -151,7 +156,7 @@ function initPath(port: RawPort): Path {
   });
 }
 
-function sealStatusPath(port: RawPort): Path {
+function sealStatusPath(port: Pick<RawPort, 'sealStatus'>): Path {
   return path({
     pattern: 'seal-status',
     synopsis: 'Returns the seal status of the Vault.',
