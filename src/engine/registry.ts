@@ -35,7 +35,7 @@ const secrets: Record<string, BackendFactory> = {
   ssh: ({ storage, clock, random, identity }) =>
     createSsh(storage, clock, random, (text, entityId) => renderIdentity(identity, text, entityId)),
   totp: ({ storage, clock, random }) => createTotp(storage, clock, random),
-  transit: ({ storage, clock, random }) => createTransit(storage, clock, random),
+  transit: ({ storage, clock, random, keyRandom }) => createTransit(storage, clock, random, keyRandom),
 };
 
 /** Auth methods, by the names that clients enable them under. One line each. */

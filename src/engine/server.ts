@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RootLogger } from '../lib/log.ts';
+import { augmentedKeyRandom, plainKeyRandom } from '../lib/key-random.ts';
 import type { Random } from '../lib/random.ts';
 import { openAudit } from './audit/audit.ts';
 import {
@@ -67,6 +68,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   );
 
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
+  const ended = new AbortController();
   const seal = createSeal(config.seal, options);
   const migrateFrom = config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options);
   const servers: Server[] = [];
@@ -81,6 +83,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
+  const keyRandom = config.augmentEntropy
+    ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
+    : plainKeyRandom(random);
   const core = new Core({
     process: services,
     rawStorage: config.rawStorage,
@@ -91,6 +96,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
     clock,
     random,
+    keyRandom,
     log: log.part('core'),
     version,
     buildDate,
@@ -109,7 +115,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       createEdge({ ...listener, handle, settings, log: log.part('http'), random }, materials[index]),
     );
   }
-  const ended = new AbortController();
   try {
     const addresses = await Promise.all(
       servers.map((server, index) => listen(server, config.listeners[index])),

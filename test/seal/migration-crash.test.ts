@@ -8,6 +8,7 @@ import { factories } from '../../src/engine/registry.ts';
 import type { Seal } from '../../src/engine/seal/seal.ts';
 import { createShamirSeal } from '../../src/engine/seal/shamir.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { plainKeyRandom } from '../../src/lib/key-random.ts';
 import { createLogger } from '../../src/lib/log.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import { configOf, makeSeal, makeToken, type TestToken } from './support.ts';
@@ -51,6 +52,7 @@ function coreOf(physical: Physical, seal: Seal, migrateFrom?: Seal): Core {
     openAudit: (salt) => openAudit({ devices: [], salt, clock: systemClock, log }),
     clock: systemClock,
     random: systemRandom,
+    keyRandom: plainKeyRandom(systemRandom),
     log,
     version: '0.0.0',
     buildDate: '2026-01-01T00:00:00Z',

@@ -1,6 +1,7 @@
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { describeError, errorCode } from '../../lib/errors.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
@@ -49,6 +50,8 @@ export interface CoreOptions {
   readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
   readonly clock: Clock;
   readonly random: Random;
+  /** What keys and root tokens are made of. */
+  readonly keyRandom: KeyRandom;
   readonly log: Logger;
   readonly version: string;
   readonly buildDate: string;

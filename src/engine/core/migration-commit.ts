@@ -1,4 +1,4 @@
-import type { Random } from '../../lib/random.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
@@ -28,7 +28,7 @@ export interface MigrationSides {
 
 export interface CommitMigrationPorts {
   readonly physical: Physical;
-  readonly random: Random;
+  readonly random: KeyRandom;
   readonly signal: AbortSignal;
 }
 
@@ -73,6 +73,7 @@ async function shamirToHsm(
 ): Promise<void> {
   const { clusterId, secretShares, secretThreshold } = config;
   // People could have made a copy of the old root key with the unseal key: the new one has only been inside the HSM's care.
+  await random.ready();
   using rootKey = Secret.own(random.bytes(32));
   const outside = [
     sealConfigPut({ type: to.type, secretShares: 1, secretThreshold: 1, clusterId }),

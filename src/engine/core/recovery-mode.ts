@@ -1,6 +1,7 @@
 import { equalBytes, utf8 } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { SealedVaultError } from '../../lib/errors.ts';
+import { plainKeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Secret } from '../../lib/secret.ts';
@@ -51,7 +52,7 @@ export class RecoveryMode {
 
   constructor(options: RecoveryModeOptions) {
     this.#options = options;
-    this.#migration = new SealMigration({ ...options, signal });
+    this.#migration = new SealMigration({ ...options, keyRandom: plainKeyRandom(options.random), signal });
     options.log.warn({}, 'recovery mode: only the raw storage is served, to whoever has the quorum');
   }
 

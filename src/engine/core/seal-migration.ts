@@ -1,5 +1,6 @@
 import { equalBytes } from '../../lib/bytes.ts';
 import { describeError, errorCode, SealedVaultError } from '../../lib/errors.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier } from '../barrier/barrier.ts';
@@ -22,6 +23,8 @@ import { readSealConfig, readStoredKey, type SealConfig } from './seal-store.ts'
 export interface MigrationPorts extends QuorumPorts {
   /** The seal of the disabled block. */
   readonly migrateFrom: Seal | undefined;
+  /** What a new root key is made of. */
+  readonly keyRandom: KeyRandom;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -117,13 +120,13 @@ export class SealMigration {
    * @throws ERR_HSM_*, ERR_SEAL_BLOB, ERR_PHYSICAL: the vault is under the old seal then
    */
   async carryOut(key: Secret): Promise<void> {
-    const { log, seal, physical, random, signal } = this.#ports;
+    const { log, seal, physical, keyRandom, signal } = this.#ports;
     const from = this.#pending();
     const config = await this.#config();
     using rootKey = await this.#proveOld(from, key);
     const to = await this.#proveNew(key, true);
     const sides: MigrationSides = { from, to, config, rootKey, key };
-    await commitMigration({ physical, random, signal }, sides);
+    await commitMigration({ physical, random: keyRandom, signal }, sides);
     this.#done = true;
     this.#from = undefined;
     if (isShamir(from)) from.forget();

@@ -1,10 +1,11 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { AuditDeviceConfig } from '../audit/config.ts';
 import type { Storage } from '../logical/storage.ts';
 import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
-import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
+import type { MountConfig, MountEntry, Mounted, MountRequest } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
 import type { Quotas } from '../quota/quota.ts';
 import type { ProcessPort } from './process-port.ts';
@@ -31,6 +32,7 @@ export interface SysPort {
   /** Below sys/ of the barrier: settings that the endpoints keep themselves. */
   readonly storage: Storage;
   readonly random: Random;
+  readonly keyRandom: KeyRandom;
   /** Milliseconds since the epoch. */
   now(): number;
   readonly server: { readonly version: string; readonly apiAddress: string };
@@ -46,12 +48,7 @@ export interface SysPort {
   readonly mounts: {
     entries(table: 'mounts' | 'auth'): MountEntry[];
     leaseTtl(config: MountConfig): LeaseTtl;
-    mount(
-      request: Pick<
-        MountEntry,
-        'table' | 'path' | 'type' | 'description' | 'local' | 'sealWrap' | 'options' | 'config'
-      >,
-    ): Promise<MountEntry | { readonly refused: string }>;
+    mount(request: MountRequest): Promise<MountEntry | { readonly refused: string }>;
     unmount(table: 'mounts' | 'auth', path: string): Promise<{ readonly refused: string } | undefined>;
     tune(
       table: 'mounts' | 'auth',

@@ -34,13 +34,9 @@ export interface GenerateRootOptions extends QuorumPorts {
 }
 
 /** Issues root tokens. */
-export function rootTokensOf(
-  tokens: TokenStore,
-  textOf?: () => string,
-): (ttl: number) => ReturnType<IssueToken> {
+export function rootTokensOf(tokens: TokenStore): (ttl: number) => ReturnType<IssueToken> {
   return async (ttl) => {
     const issued = await tokens.create({
-      ...(textOf === undefined ? {} : { id: textOf() }),
       parent: '',
       policies: ['root'],
       path: 'auth/token/root',
