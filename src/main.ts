@@ -16,6 +16,7 @@ import { systemRandom } from './lib/random.ts';
 const USAGE = `Usage: sealedvault <command> [options]
 
   server -config=FILE                     run an engine; several files or folders may be given
+  server -recovery -config=FILE           serve the raw storage only, to repair what keeps a vault from unsealing
   server -dev                             run an engine in memory, for tests only (-dev-root-token-id,
                                           -dev-listen-address, -dev-tls, -dev-no-store-token)
   controller                              run the operator
@@ -36,6 +37,7 @@ const given = new Arguments(process.argv.slice(2), [
   'dev-tls',
   'dev-no-store-token',
   'dev-ha',
+  'recovery',
 ]);
 process.exitCode = await run(given);
 
@@ -85,6 +87,7 @@ async function server(options: Arguments): Promise<number> {
       ...ports,
       log,
       commandLine: process.argv,
+      recovery: options.on('recovery'),
     });
     forgetCredentials();
     process.on('SIGHUP', () => {
@@ -228,7 +231,7 @@ function logLevel(text: string | undefined): LogLevel {
 // Children must not inherit what only the HSM agent needs.
 function forgetCredentials(): void {
   for (const name of Object.keys(process.env))
-    if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN$/.test(name)) delete process.env[name];
+    if (/^(?:VAULT|BAO)_HSM_(?:\w+_)?PIN(?:_.+)?$/.test(name)) delete process.env[name];
 }
 
 function terminationSignal(): AbortSignal {

@@ -15,8 +15,11 @@ import {
   variable,
 } from './config-values.ts';
 
-export { ConfigInvalid, type Environment } from './config-values.ts';
+import { parseSeals, type SealStanza } from './config-seal.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
+
+export type { SealStanza } from './config-seal.ts';
+export { ConfigInvalid, type Environment } from './config-values.ts';
 
 /**
  * The engine's configuration: Vault's file format, HCL or JSON, and its environment, as one frozen value.
@@ -29,6 +32,14 @@ export interface EngineConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly storage: StorageConfig;
   readonly seal: SealStanza;
+  /** The disabled seal block: the seal that the vault may still be under, and migrates away from. */
+  readonly migrateFrom: SealStanza | undefined;
+  /** Whether randomness of the HSM goes into the keys that matter most. */
+  readonly augmentEntropy: boolean;
+  /** Whether mounts with seal_wrap stop to wrap what they write. */
+  readonly disableSealWrap: boolean;
+  /** Serve nothing but what is needed to repair a broken storage (`server -recovery`). */
+  readonly recoveryMode: boolean;
   readonly audit: readonly AuditConfig[];
   /** What clients are told to talk to, such as https://vault.example:8200. */
   readonly apiAddress: string;
@@ -76,11 +87,6 @@ export type StorageConfig =
   | { readonly type: 'lmdb' | 'file'; readonly path: string }
   | { readonly type: 'inmem' };
 
-export interface SealStanza {
-  readonly type: 'pkcs11' | 'shamir';
-  readonly stanza: Readonly<Record<string, string>>;
-}
-
 export interface AuditConfig {
   readonly type: 'file' | 'stdout' | 'socket' | 'syslog';
   /** The device's name in the API, ending in a slash. */
@@ -95,7 +101,7 @@ const KNOWN = new Set(
   introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
   disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
   enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
-  config_group_readable`.split(/\s+/),
+  config_group_readable recovery_mode`.split(/\s+/),
 );
 const KNOWN_LISTENER = new Set(
   `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
@@ -142,10 +148,15 @@ export function parseEngineConfig(
       hint: 'add listener "tcp" { address = "127.0.0.1:8200" … }',
     });
 
+  const { seal, migrateFrom, entropy } = parseSeals(body, env, warnings);
   const config: EngineConfig = {
     listeners,
     storage: parseStorage(body),
-    seal: parseSeal(body, env),
+    seal,
+    migrateFrom,
+    augmentEntropy: entropy,
+    disableSealWrap: flag('disable_sealwrap', scalar(body, 'disable_sealwrap')),
+    recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
     audit: blocks(body, 'audit').map(parseAudit),
     apiAddress: read('api_addr') ?? defaultAddress(listeners),
     logLevel: level(read('log_level')),
@@ -253,27 +264,6 @@ function parseStorage(body: HclBody): StorageConfig {
       hint: 'name the folder that holds the data',
     });
   return { type, path };
-}
-
-function parseSeal(body: HclBody, env: Environment): SealStanza {
-  const found = blocks(body, 'seal').map((block) => named(block, 'seal'));
-  const [block] = found;
-  const type = variable(env, 'seal_type') ?? block?.type ?? 'shamir';
-  if (found.length > 1)
-    throw new ConfigInvalid('more than one seal is configured', { hint: 'keep one seal block' });
-  if (type !== 'pkcs11' && type !== 'shamir')
-    throw new ConfigInvalid('the seal is of an unsupported type', {
-      hint: 'write seal "pkcs11" { … }, or none for unseal key shares',
-    });
-  const stanza: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const item of block?.body.items ?? []) {
-    const [name] = item.keys;
-    const value = scalarText(item.value);
-    if (name === undefined || value === undefined)
-      throw new ConfigInvalid('a key of the seal block is not plain text, a number or a bool');
-    stanza[name] = value;
-  }
-  return { type, stanza };
 }
 
 function parseAudit(block: HclBlock): AuditConfig {

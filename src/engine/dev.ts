@@ -91,7 +91,7 @@ export async function initializeDev(core: Core, rootTokenId: string): Promise<De
   });
   if ('refused' in outcome) throw new DevServerFailed('the dev vault could not be initialized');
   const unsealKey = toBase64(outcome.keys[0] ?? new Uint8Array());
-  await core.unseal({ key: unsealKey, reset: false, migrate: false });
+  await core.unseal({ key: unsealKey, reset: false, migrate: false, dryRun: false });
   const { vault } = core;
   if (vault === undefined) throw new DevServerFailed('the dev vault could not be unsealed');
   await vault.mounts.mount({

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger } from '../lib/log.ts';
+import { plainKeyRandom } from '../lib/key-random.ts';
 import { systemRandom } from '../lib/random.ts';
 import { openAudit } from './audit/audit.ts';
 import { Core } from './core/core.ts';
@@ -59,6 +60,7 @@ const core = new Core({
   openAudit: (salt) => openAudit({ devices: [], salt, clock: systemClock, log: quiet }),
   clock: systemClock,
   random: systemRandom,
+  keyRandom: plainKeyRandom(systemRandom),
   log: quiet,
   version,
   buildDate: '',

@@ -19,7 +19,10 @@ export function sanitized(config: EngineConfig): JsonObject {
     log_level: config.logLevel,
     max_lease_ttl: config.maxLeaseTtl,
     raw_storage_endpoint: config.rawStorage,
-    seals: [{ type: config.seal.type, disabled: false }],
+    seals: [
+      { type: config.seal.type, disabled: false },
+      ...(config.migrateFrom === undefined ? [] : [{ type: config.migrateFrom.type, disabled: true }]),
+    ],
     storage: { type: config.storage.type, disable_clustering: true },
   };
 }

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger, RootLogger } from '../lib/log.ts';
+import { augmentedKeyRandom, plainKeyRandom } from '../lib/key-random.ts';
 import type { Random } from '../lib/random.ts';
 import { openAudit } from './audit/audit.ts';
 import {
@@ -11,10 +12,13 @@ import {
   type EngineConfig,
   type Environment,
   type ListenerConfig,
+  type SealStanza,
   type TlsConfig,
 } from './config.ts';
 import { Core } from './core/core.ts';
 import { createPipeline } from './core/pipeline.ts';
+import { createRecoveryPipeline } from './core/recovery-pipeline.ts';
+import { RecoveryMode, type RecoveryModeOptions } from './core/recovery-mode.ts';
 import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
 import { openLmdb } from './physical/lmdb.ts';
@@ -24,7 +28,7 @@ import { sanitized } from './sanitized-config.ts';
 import type { Seal } from './seal/seal.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
-import { parsePkcs11Config } from './seal/pkcs11/config.ts';
+import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
 import { buildDate, version } from './version.ts';
 
 /**
@@ -47,6 +51,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: RootLogger;
+  /** `server -recovery`: whatever the configuration says. */
+  readonly recovery?: boolean;
   /** As it is shown by sys/pprof/cmdline. */
   readonly commandLine?: readonly string[];
 }
@@ -62,7 +68,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   );
 
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
-  const seal = createSeal(options);
+  const ended = new AbortController();
+  const seal = createSeal(config.seal, options);
+  const migrateFrom = config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -75,15 +83,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
+  const keyRandom = config.augmentEntropy
+    ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
+    : plainKeyRandom(random);
   const core = new Core({
     process: services,
     rawStorage: config.rawStorage,
     physical,
     seal,
+    migrateFrom,
     factories,
     openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
     clock,
     random,
+    keyRandom,
     log: log.part('core'),
     version,
     buildDate,
@@ -95,20 +108,21 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
   });
-  const handle = createPipeline(core);
+  const recovery = config.recoveryMode || options.recovery === true;
+  // In recovery mode core is never started: it only closes what it was given.
+  const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
   const settings = (): EdgeSettings | undefined => core.vault?.http;
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
       createEdge({ ...listener, handle, settings, log: log.part('http'), random }, materials[index]),
     );
   }
-  const ended = new AbortController();
   try {
     const addresses = await Promise.all(
       servers.map((server, index) => listen(server, config.listeners[index])),
     );
     for (const address of addresses) log.info({ address }, 'listening');
-    await core.start();
+    if (!recovery) await core.start();
     const polling = poll(clock, ended.signal, reloadCertificates);
     return {
       core,
@@ -131,9 +145,29 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions): Seal {
-  if (seal.type === 'shamir') return createShamirSeal(random);
-  const { config, warnings } = parsePkcs11Config(seal.stanza, env);
+function recoveryHandler(
+  { config, clock, random, log }: EngineOptions,
+  storage: Pick<RecoveryModeOptions, 'physical' | 'seal' | 'migrateFrom'>,
+): ReturnType<typeof createPipeline> {
+  const mode = new RecoveryMode({
+    ...storage,
+    clock,
+    random,
+    log: log.part('core'),
+    version,
+    buildDate,
+    requirePgp: config.requirePgpShares,
+  });
+  return createRecoveryPipeline(mode);
+}
+
+function createSeal(stanza: SealStanza, { config: whole, env, log, clock, random }: EngineOptions): Seal {
+  if (stanza.type === 'shamir') return createShamirSeal(random);
+  const alone = whole.migrateFrom?.type !== whole.seal.type;
+  const { config, warnings } = parsePkcs11Config(
+    stanza.stanza,
+    alone ? env : environmentOfOne(stanza.stanza, stanza.name, env),
+  );
   for (const warning of warnings) log.warn({}, warning);
   return createPkcs11Seal({ config, log: log.part('seals'), clock, random });
 }

@@ -1,7 +1,7 @@
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { describeError, errorCode, SealedVaultError } from '../../lib/errors.ts';
-import { KeyedMutex } from '../../lib/keyed-mutex.ts';
+import { describeError, errorCode } from '../../lib/errors.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
@@ -10,16 +10,25 @@ import type { Physical } from '../physical/physical.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
-import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
+import type {
+  Health,
+  InitOutcome,
+  InitRequest,
+  RawPort,
+  SealStatus,
+  UnsealRefusal,
+  UnsealRequest,
+} from '../sys/port.ts';
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
 import type { LockoutRules } from './lockout.ts';
 import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
-import { isQuorumKey, quorumSize } from './quorum/quorum.ts';
-import { parseShare, ShareSet } from './quorum/share-set.ts';
+import { quorumSize } from './quorum/quorum.ts';
+import { SealMigration, SealMismatch } from './seal-migration.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
+import { ShareUnseal } from './share-unseal.ts';
 import { sysPort } from './sys-port.ts';
 import { openVault, type Vault } from './vault.ts';
 
@@ -35,10 +44,14 @@ import { openVault, type Vault } from './vault.ts';
 export interface CoreOptions {
   readonly physical: Physical;
   readonly seal: Seal;
+  /** The seal that the vault may still be under, and migrates away from. */
+  readonly migrateFrom?: Seal | undefined;
   readonly factories: BackendFactories;
   readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
   readonly clock: Clock;
   readonly random: Random;
+  /** What keys and root tokens are made of. */
+  readonly keyRandom: KeyRandom;
   readonly log: Logger;
   readonly version: string;
   readonly buildDate: string;
@@ -55,18 +68,12 @@ export interface CoreOptions {
   readonly initClientName: string | undefined;
 }
 
-/** A seal made by another configuration than the one at hand. */
-export class SealMismatch extends SealedVaultError {
-  override readonly code = 'ERR_SEAL_MISMATCH';
-}
-
 const RETRY_MAX_MS = 30_000;
 
 export class Core implements RawPort {
   readonly #options: CoreOptions;
-  readonly #shares = new ShareSet();
-  readonly #turns = new KeyedMutex();
-  #nonce = '';
+  readonly #migration: SealMigration;
+  readonly #shares: ShareUnseal;
   readonly #stop = new AbortController();
   #lifecycle: Lifecycle = { state: 'uninitialized' };
   #vault: Vault | undefined;
@@ -76,6 +83,17 @@ export class Core implements RawPort {
 
   constructor(options: CoreOptions) {
     this.#options = options;
+    const { signal } = this.#stop;
+    this.#migration = new SealMigration({ ...options, migrateFrom: options.migrateFrom, signal });
+    this.#shares = new ShareUnseal({
+      ...options,
+      migration: this.#migration,
+      signal,
+      isInitialized: () => this.isInitialized(),
+      isUnsealed: () => this.isUnsealed(),
+      status: () => this.sealStatus(),
+      open: () => this.#unsealOnce(),
+    });
     const { metrics } = options.process;
     metrics.gauge('vault.core.unsealed', () => [[{}, this.isUnsealed() ? 1 : 0]]);
     metrics.gauge('vault.core.active', () => [[{}, this.isUnsealed() ? 1 : 0]]);
@@ -101,6 +119,7 @@ export class Core implements RawPort {
     const byHsm = !isShamir(this.#options.seal);
     if (config !== undefined) {
       this.#move({ type: 'initialized' });
+      await this.#migration.foresee().catch((err: unknown) => this.#report(err, true));
       if (byHsm) this.#startUnsealing();
       return;
     }
@@ -124,6 +143,7 @@ export class Core implements RawPort {
     this.#vault = undefined;
     await vault?.seal();
     await this.#options.seal.close();
+    await this.#options.migrateFrom?.close();
     await this.#options.physical.close();
   }
 
@@ -170,7 +190,8 @@ export class Core implements RawPort {
   async sealStatus(): Promise<SealStatus> {
     const { physical, seal, version, buildDate } = this.#options;
     const config = await readSealConfig(physical);
-    const { shares, threshold } = await quorumSize(this.#options);
+    const { from = seal } = this.#migration;
+    const { shares, threshold } = await quorumSize({ ...this.#options, seal: from });
     const health = seal.health();
     const warnings = this.#trouble === undefined ? [] : [this.#trouble.text];
     // Before initialization, the key may be one that initialization will make.
@@ -185,8 +206,9 @@ export class Core implements RawPort {
       sealed: isSealed(this.#lifecycle),
       t: threshold,
       n: shares,
-      progress: this.#shares.size,
-      nonce: this.#shares.size === 0 ? '' : this.#nonce,
+      progress: this.#shares.progress,
+      nonce: this.#shares.nonce,
+      migration: this.#migration.from !== undefined,
       version,
       buildDate,
       storageType: physical.type,
@@ -197,40 +219,8 @@ export class Core implements RawPort {
     };
   }
 
-  unseal(request: {
-    key: string;
-    reset: boolean;
-    migrate: boolean;
-  }): Promise<SealStatus | { refused: string }> {
-    return this.#turns.run('unseal', () => this.#unseal(request));
-  }
-
-  async #unseal(request: {
-    key: string;
-    reset: boolean;
-    migrate: boolean;
-  }): Promise<SealStatus | { refused: string }> {
-    if (!(await this.isInitialized())) return { refused: 'Vault is not initialized' };
-    if (request.reset) {
-      if (!isSealed(this.#lifecycle)) return { refused: 'vault is unsealed' };
-      this.#shares.clear();
-      return this.sealStatus();
-    }
-    if (request.key === '')
-      return { refused: "'key' must be specified in request body as JSON, or 'reset' set to true" };
-    if (request.migrate) return { refused: 'no migration seal found' };
-    if (!isSealed(this.#lifecycle)) return this.sealStatus();
-    const share = parseShare(request.key);
-    if ('refused' in share) return share;
-    if (this.#shares.size === 0) this.#nonce = this.#options.random.uuid();
-    this.#shares.add(share);
-    const { threshold } = await quorumSize(this.#options);
-    if (threshold === 0) {
-      this.#shares.clear();
-      return { refused: 'this vault has no recovery key: restart it to unseal by the HSM' };
-    }
-    if (this.#shares.size < threshold) return this.sealStatus();
-    return this.#unsealByShares();
+  unseal(request: UnsealRequest): Promise<SealStatus | UnsealRefusal> {
+    return this.#shares.submit(request);
   }
 
   async health(): Promise<Health> {
@@ -267,28 +257,14 @@ export class Core implements RawPort {
     return { status: 400, refused: 'Vault is already initialized' };
   }
 
-  async #unsealByShares(): Promise<SealStatus | { refused: string }> {
-    const { seal } = this.#options;
-    const wrong = isShamir(seal)
-      ? 'unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: the unseal key shares are not the right ones'
-      : 'recovery key verification failed: the recovery shares are not the right ones';
-    try {
-      using key = await this.#shares.combine();
-      if (!(await isQuorumKey(this.#options, key, this.#stop.signal))) return { refused: wrong };
-      if (isShamir(seal)) seal.setKey(key);
-      if (this.#vault === undefined) await this.#unsealOnce();
-      return await this.sealStatus();
-    } catch (error) {
-      if (errorCode(error) === 'ERR_SHARES') return { refused: wrong };
-      if (isShamir(seal) && this.#vault === undefined) seal.forget();
-      throw error;
-    }
-  }
-
   #startUnsealing(): void {
     this.#move({ type: 'unseal-started' });
     this.#unsealing = this.#tryUntilStopped(async () => {
-      if (this.#lifecycle.state === 'unsealing') await this.#unsealOnce();
+      if (this.#lifecycle.state !== 'unsealing') return;
+      if (await this.#migration.isPending()) {
+        this.#options.log.warn({}, 'a seal migration is pending: unseal with migrate and the old shares');
+        this.#move({ type: 'sealed' });
+      } else await this.#unsealOnce();
     });
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type CustodianKey, inspectCustodianKey } from '../../ceremony/pgp.ts';
 import { fromBase64, text, toBase64, utf8 } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier } from '../barrier/barrier.ts';
@@ -20,6 +21,7 @@ export interface InitOptions {
   readonly seal: Seal;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keyRandom: KeyRandom;
   /** Shares without PGP keys are refused. */
   readonly requirePgpShares: boolean;
   /** Writes the first tables behind the barrier. @returns the text of a root token when one is to be issued, else '' */
@@ -124,14 +126,15 @@ function given(values: Readonly<Record<string, number | undefined>>): string[] {
  */
 export async function initialize(checked: CheckedInit, options: InitOptions): Promise<InitOutcome> {
   const { request, split } = checked;
-  const { clock, random, physical } = options;
+  const { clock, random, keyRandom, physical } = options;
   const clusterId = random.uuid();
   const staging = createInmem();
 
-  using rootKey = Secret.own(random.bytes(32));
+  await keyRandom.ready();
+  using rootKey = Secret.own(keyRandom.bytes(32));
   // What the shares are made of: the unseal key under a Shamir seal, the recovery key under any other.
-  using heldKey = Secret.own(random.bytes(32));
-  const barrier = await Barrier.initialize(staging, rootKey, random, new Date(clock.now()));
+  using heldKey = Secret.own(keyRandom.bytes(32));
+  const barrier = await Barrier.initialize(staging, rootKey, keyRandom, new Date(clock.now()));
   await staging.write(await sealRecords({ rootKey, heldKey, clusterId }, checked, options));
   const rootToken = await options.populate(barrier, clusterId, !request.omitRootToken);
   const outcome: InitOutcome = {

@@ -1,10 +1,18 @@
 import type { Clock } from '../../lib/clock.ts';
+import { type KeyRandom, plainKeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { IdentityStore } from '../identity/store.ts';
 import type { Backend } from '../logical/logical.ts';
 import type { LeaseTtl } from '../logical/request.ts';
+import { defaultMounts } from './default-mounts.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
-import { type MountConfig, type MountEntry, type Mounted, Router } from '../mount/mount.ts';
+import {
+  type MountConfig,
+  type MountEntry,
+  type Mounted,
+  type MountRequest,
+  Router,
+} from '../mount/mount.ts';
 import type { TokenStore } from '../token/token.ts';
 import type { PolicyStore } from './policies.ts';
 
@@ -15,6 +23,8 @@ export interface BackendContext {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
+  /** What keys are made of: with the seal's entropy where the mount may use it. */
+  readonly keyRandom: KeyRandom;
   readonly options: Readonly<Record<string, string>>;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
@@ -50,6 +60,7 @@ export interface MountTableOptions {
   readonly factories: BackendFactories;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keyRandom: KeyRandom;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
@@ -67,8 +78,6 @@ export type MountRefusal = { readonly refused: string };
 /** There is one of each, from the beginning to the end. */
 const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
 
-const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
-
 /** The persistent tables `core/mounts` and `core/auth`, and the backends that run for them. */
 export class MountTable {
   readonly router: Router = new Router();
@@ -85,7 +94,8 @@ export class MountTable {
     const table = new MountTable(options);
     const mounts = await getJson<MountEntry[]>(options.storage, 'core/mounts');
     const auth = await getJson<MountEntry[]>(options.storage, 'core/auth');
-    if (mounts === undefined || auth === undefined) await table.#save(table.#defaults());
+    if (mounts === undefined || auth === undefined)
+      await table.#save(defaultMounts.map((request) => table.#entry(request)));
     else await table.#load([...mounts, ...auth]);
     for (const entry of table.#entries) await table.#start(entry);
     for (const uuid of await options.storage.list('core/unmounted/')) await table.#purge(uuid);
@@ -95,7 +105,7 @@ export class MountTable {
   // A vault that was made before a default mount was one gets it now.
   async #load(stored: readonly MountEntry[]): Promise<void> {
     const has = (wanted: MountEntry): boolean => stored.some(({ type }) => type === wanted.type);
-    const missing = this.#defaults().filter((entry) => !has(entry));
+    const missing = defaultMounts.map((request) => this.#entry(request)).filter((entry) => !has(entry));
     if (missing.length > 0) await this.#save([...stored, ...missing]);
     else this.#entries = stored;
   }
@@ -114,12 +124,7 @@ export class MountTable {
     };
   }
 
-  mount(
-    request: Pick<
-      MountEntry,
-      'table' | 'path' | 'type' | 'description' | 'local' | 'sealWrap' | 'options' | 'config'
-    >,
-  ): Promise<MountEntry | MountRefusal> {
+  mount(request: MountRequest): Promise<MountEntry | MountRefusal> {
     return this.#exclusive(async () => {
       const known = this.#options.factories[request.table === 'auth' ? 'auth' : 'secrets'];
       if (SINGLETONS.includes(request.type))
@@ -274,7 +279,7 @@ export class MountTable {
   }
 
   async #start(entry: MountEntry): Promise<void> {
-    const { factories, clock, random, tokens, policies, identity } = this.#options;
+    const { factories, clock, random, keyRandom, tokens, policies, identity } = this.#options;
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
     if (factory === undefined) return;
     const backend = await factory({
@@ -282,6 +287,7 @@ export class MountTable {
       storage: this.#storageOf(entry),
       clock,
       random,
+      keyRandom: entry.externalEntropyAccess ? keyRandom : plainKeyRandom(random),
       options: entry.options ?? {},
       tokens,
       policies,
@@ -335,7 +341,7 @@ export class MountTable {
     return turn;
   }
 
-  #entry(request: Omit<MountEntry, 'uuid' | 'accessor' | 'externalEntropyAccess'>): MountEntry {
+  #entry(request: MountRequest): MountEntry {
     const version = /^kv-v([12])$/.exec(request.type)?.[1];
     const kind = version === undefined ? request.type : 'kv';
     const suffix = this.#options.random.uuid().slice(0, 8);
@@ -345,47 +351,8 @@ export class MountTable {
       options: version === undefined ? request.options : { version, ...request.options },
       uuid: this.#options.random.uuid(),
       accessor: `${request.table === 'auth' ? 'auth_' : ''}${kind}_${suffix}`,
-      externalEntropyAccess: false,
+      externalEntropyAccess: request.externalEntropyAccess ?? false,
     };
-  }
-
-  #defaults(): MountEntry[] {
-    const base = { local: false, sealWrap: false, options: null, config: emptyConfig } as const;
-    return [
-      this.#entry({
-        ...base,
-        table: 'mounts',
-        path: 'cubbyhole/',
-        type: 'cubbyhole',
-        description: 'per-token private secret storage',
-        local: true,
-      }),
-      this.#entry({
-        ...base,
-        table: 'mounts',
-        path: 'identity/',
-        type: 'identity',
-        description: 'identity store',
-        config: { ...emptyConfig, passthroughRequestHeaders: ['Authorization'] },
-      }),
-      this.#entry({
-        ...base,
-        table: 'mounts',
-        path: 'sys/',
-        type: 'system',
-        description: 'system endpoints used for control, policy and debugging',
-        sealWrap: true,
-        config: { ...emptyConfig, passthroughRequestHeaders: ['Accept'] },
-      }),
-      this.#entry({
-        ...base,
-        table: 'auth',
-        path: 'token/',
-        type: 'token',
-        description: 'token based credentials',
-        config: { ...emptyConfig, tokenType: 'default-service' },
-      }),
-    ];
   }
 }
 

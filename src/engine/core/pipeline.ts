@@ -269,7 +269,8 @@ function handle(context: Context): Promise<Response> | Response {
   return row.path.handle(logical, row.values);
 }
 
-function toLogical(request: CoreRequest, mountPoint: string, path: string): LogicalRequest {
+/** A request as a path table sees it, before its token is known. */
+export function toLogical(request: CoreRequest, mountPoint: string, path: string): LogicalRequest {
   return {
     id: request.id,
     operation: request.operation,

@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { InitOptions } from './initialize.ts';
-import { openVault, type Vault, type VaultOptions } from './vault.ts';
+import { rootTokensOf } from './quorum/generate-root.ts';
+import { openVault, type VaultOptions } from './vault.ts';
 
 // No device is opened for a vault that only exists in memory yet.
 const noDevices: Audit = {
@@ -22,24 +23,7 @@ export function populator(
   return async (barrier, clusterId, issueRootToken) => {
     const openAudit = (): Promise<Audit> => Promise.resolve(noDevices);
     const vault = await openVault({ ...options, barrier, clusterId, openAudit });
-    return issueRootToken ? rootToken(vault) : '';
+    if (!issueRootToken) return '';
+    return (await rootTokensOf(vault.tokens)(0)).text;
   };
-}
-
-async function rootToken({ tokens }: Vault): Promise<string> {
-  const issued = await tokens.create({
-    parent: '',
-    policies: ['root'],
-    path: 'auth/token/root',
-    displayName: 'root',
-    meta: null,
-    numUses: 0,
-    ttl: 0,
-    explicitMaxTtl: 0,
-    period: 0,
-    renewable: false,
-    orphan: true,
-    entityId: '',
-  });
-  return issued?.text ?? '';
 }

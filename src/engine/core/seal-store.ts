@@ -53,6 +53,12 @@ export function recoveryKeyPut(blob: Uint8Array): PhysicalOperation {
   return { type: 'put', key: RECOVERY_KEY, value: blob };
 }
 
+/** Takes away what only a vault behind an HSM has. */
+export const recoveryRecordsGone: readonly PhysicalOperation[] = [
+  { type: 'delete', key: RECOVERY_CONFIG },
+  { type: 'delete', key: RECOVERY_KEY },
+];
+
 /** @returns undefined before initialization */
 export async function readSealConfig(physical: Physical): Promise<SealConfig | undefined> {
   const stored = await readJson(physical, SEAL_CONFIG);

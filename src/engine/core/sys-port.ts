@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
@@ -8,7 +9,7 @@ import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
 import { aclOf } from './granted.ts';
 import { commitRootKey } from './quorum/commit.ts';
-import { createGenerateRoot } from './quorum/generate-root.ts';
+import { createGenerateRoot, rootTokensOf } from './quorum/generate-root.ts';
 import type { QuorumPorts } from './quorum/quorum.ts';
 import { createRekey } from './quorum/rekey.ts';
 import type { Vault } from './vault.ts';
@@ -17,6 +18,7 @@ import type { Vault } from './vault.ts';
 export interface SysPortOptions extends QuorumPorts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly keyRandom: KeyRandom;
   readonly factories: BackendFactories;
   readonly version: string;
   readonly apiAddress?: string;
@@ -30,12 +32,13 @@ const NANOSECONDS = 1_000_000_000;
 
 /** An open vault as the system backend sees it. */
 export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promise<void>): SysPort {
-  const { clock, random, factories, version, apiAddress = '' } = options;
+  const { clock, random, keyRandom, factories, version, apiAddress = '' } = options;
   const { mounts, policies, tokens, barrier, wrapping, auditTable, lockout } = vault;
-  const quorum = { ...options, barrier, requirePgp: options.requirePgpShares };
+  const quorum = { ...options, random: keyRandom, barrier, requirePgp: options.requirePgpShares };
   return {
     storage: view(barrier, 'sys/'),
     random,
+    keyRandom,
     now: () => clock.now(),
     server: { version, apiAddress },
     catalog: {
@@ -84,10 +87,11 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     audit: auditTable,
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => {
-      await barrier.rotate(random, new Date(clock.now()));
+      await keyRandom.ready();
+      await barrier.rotate(keyRandom, new Date(clock.now()));
     },
     rotateRoot: () => commitRootKey(quorum),
-    generateRoot: createGenerateRoot({ ...quorum, tokens }),
+    generateRoot: createGenerateRoot({ ...quorum, issue: rootTokensOf(tokens) }),
     rekey: {
       barrier: createRekey({ ...quorum, target: 'barrier' }),
       recovery: createRekey({ ...quorum, target: 'recovery' }),

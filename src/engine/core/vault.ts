@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Barrier } from '../barrier/barrier.ts';
@@ -54,6 +55,8 @@ export interface VaultOptions {
   readonly factories: BackendFactories;
   readonly clock: Clock;
   readonly random: Random;
+  /** What keys and root tokens are made of. */
+  readonly keyRandom: KeyRandom;
   readonly log: Logger;
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
@@ -93,6 +96,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     },
   });
   const tokens = await TokenStore.open({
+    rootRandom: options.keyRandom,
     storage: view(barrier, 'sys/token/'),
     clock,
     random,
@@ -184,7 +188,8 @@ async function auditSalt({ barrier, random }: VaultOptions): Promise<Uint8Array>
 }
 
 // A new data key when the settings ask for one; the count of encryptions survives a crash up to the last round.
-async function rotateIfDue({ barrier, clock, random, log }: VaultOptions): Promise<void> {
-  if (await barrier.rotateIfDue(random, new Date(clock.now())))
+async function rotateIfDue({ barrier, clock, keyRandom, log }: VaultOptions): Promise<void> {
+  await keyRandom.ready();
+  if (await barrier.rotateIfDue(keyRandom, new Date(clock.now())))
     log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
 }

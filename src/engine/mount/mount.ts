@@ -22,6 +22,10 @@ export interface MountEntry {
   readonly config: MountConfig;
 }
 
+/** What is asked for; the rest of an entry is made. */
+export type MountRequest = Omit<MountEntry, 'uuid' | 'accessor' | 'externalEntropyAccess'> &
+  Partial<Pick<MountEntry, 'externalEntropyAccess'>>;
+
 /** Tuning; TTLs in seconds, 0 is the system's. */
 export interface MountConfig {
   readonly defaultLeaseTtl: number;

@@ -18,6 +18,8 @@ export interface Seal {
   /** The caller keeps ownership of plaintext. */
   wrap(plaintext: Secret, context: SealContext, options: SealCallOptions): Promise<Uint8Array>;
   unwrap(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Secret>;
+  /** Whether a blob was made by the very key that wraps now; false for one of another key or seal. */
+  wrote(blob: Uint8Array, options: SealCallOptions): Promise<boolean>;
   /** Bytes from the HSM's own generator. */
   random(length: number, options: SealCallOptions): Promise<Uint8Array>;
   health(): SealHealth;
@@ -34,7 +36,7 @@ export interface SealCallOptions {
 export interface SealContext {
   /** The vault's UUID, from the plaintext seal configuration. */
   readonly clusterId: string;
-  readonly purpose: 'root-key' | 'recovery-key' | 'self-test';
+  readonly purpose: 'root-key' | 'recovery-key' | 'seal-wrap' | 'self-test';
 }
 
 export interface SealHealth {

@@ -75,6 +75,7 @@ export function createShamirSeal(random: Random): ShamirSeal {
         throw new ShamirSealError('the unseal key does not open the wrapped key');
       }
     },
+    wrote: (blob) => Promise.resolve(blob[0] === VERSION),
     random: (length) => Promise.resolve(random.bytes(length)),
     health: () => ({ healthy: true, terminal: false }),
     close: async () => {

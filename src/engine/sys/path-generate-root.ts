@@ -35,6 +35,14 @@ export function generateRootPaths(port: GenerateRootPort): Path[] {
   ];
 }
 
+/** generate-recovery-token, the only way to a token in recovery mode. */
+export function recoveryTokenPaths(port: GenerateRootPort): Path[] {
+  return [
+    attempt(port, 'generate-recovery-token/attempt', raw),
+    update(port, 'generate-recovery-token/update', raw, "'key' must be specified in request body as JSON"),
+  ];
+}
+
 type Render = (status: RootGeneration, step: 'status' | 'update') => Response;
 
 function attempt(port: GenerateRootPort, pattern: string, render: Render): Path {

@@ -148,6 +148,7 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
               description: values.description ?? '',
               local: values.local,
               sealWrap: values.seal_wrap,
+              externalEntropyAccess: values.external_entropy_access,
               options: values.options ?? null,
               config: {
                 ...(table === 'auth' ? { tokenType: 'default-service' } : {}),

@@ -23,7 +23,13 @@ export function toolPaths(port: SysPort): Path[] {
   return [...randomPaths(port), ...hashPaths(), decodeTokenPath()];
 }
 
-function randomPaths({ random }: SysPort): Path[] {
+function randomPaths({ random, keyRandom }: SysPort): Path[] {
+  const bytesOf = async (source: string, length: number): Promise<Uint8Array> => {
+    if (source === 'platform') return random.bytes(length);
+    if (source === 'seal') return keyRandom.external(length);
+    const [platform, seal] = [random.bytes(length), await keyRandom.external(length)];
+    return platform.map((byte, index) => byte ^ (seal[index] ?? 0));
+  };
   return ['tools/random', 'tools/random/:source', 'tools/random/:source/:urlbytes'].map((pattern) =>
     path({
       pattern,
@@ -41,7 +47,7 @@ function randomPaths({ random }: SysPort): Path[] {
       operations: {
         update: {
           summary: 'Generate random bytes.',
-          handler: (_request, fields) => {
+          handler: async (_request, fields) => {
             const isSource = SOURCES.includes(fields.source);
             const inPath = fields.urlbytes !== '' ? fields.urlbytes : isSource ? '' : fields.source;
             const source = isSource || fields.urlbytes !== '' ? fields.source : 'platform';
@@ -56,11 +62,11 @@ function randomPaths({ random }: SysPort): Path[] {
               return badRequest(
                 `unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`,
               );
-            const bytes = random.bytes(length);
+            const bytes = await bytesOf(source, length);
             const encoded = fields.format === 'hex' ? toHex(bytes) : toBase64(bytes);
             return data(
               { random_bytes: encoded },
-              source === 'platform'
+              source === 'platform' || keyRandom.augmented
                 ? []
                 : ['no seal/entropy augmentation available, using platform entropy source'],
             );

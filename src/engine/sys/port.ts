@@ -1,10 +1,11 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { AuditDeviceConfig } from '../audit/config.ts';
 import type { Storage } from '../logical/storage.ts';
 import type { Response } from '../logical/response.ts';
 import type { LeaseTtl, LogicalRequest, TokenEntry } from '../logical/request.ts';
-import type { MountConfig, MountEntry, Mounted } from '../mount/mount.ts';
+import type { MountConfig, MountEntry, Mounted, MountRequest } from '../mount/mount.ts';
 import type { Acl } from '../policy/policy.ts';
 import type { LeaseCountQuotas } from '../quota/lease-count.ts';
 import type { Quotas } from '../quota/quota.ts';
@@ -32,6 +33,7 @@ export interface SysPort {
   /** Below sys/ of the barrier: settings that the endpoints keep themselves. */
   readonly storage: Storage;
   readonly random: Random;
+  readonly keyRandom: KeyRandom;
   /** Milliseconds since the epoch. */
   now(): number;
   readonly server: { readonly version: string; readonly apiAddress: string };
@@ -47,12 +49,7 @@ export interface SysPort {
   readonly mounts: {
     entries(table: 'mounts' | 'auth'): MountEntry[];
     leaseTtl(config: MountConfig): LeaseTtl;
-    mount(
-      request: Pick<
-        MountEntry,
-        'table' | 'path' | 'type' | 'description' | 'local' | 'sealWrap' | 'options' | 'config'
-      >,
-    ): Promise<MountEntry | { readonly refused: string }>;
+    mount(request: MountRequest): Promise<MountEntry | { readonly refused: string }>;
     unmount(table: 'mounts' | 'auth', path: string): Promise<{ readonly refused: string } | undefined>;
     tune(
       table: 'mounts' | 'auth',
@@ -157,13 +154,40 @@ export interface RawPort {
   initialize(request: InitRequest): Promise<InitOutcome>;
   sealStatus(): Promise<SealStatus>;
   /** Takes one recovery (or unseal) share; secret text of hex or base64. */
-  unseal(request: {
-    readonly key: string;
-    readonly reset: boolean;
-    readonly migrate: boolean;
-  }): Promise<SealStatus | { readonly refused: string }>;
+  unseal(request: UnsealRequest): Promise<SealStatus | UnsealRefusal>;
   health(): Promise<Health>;
   isUnsealed(): boolean;
+}
+
+export interface UnsealRequest {
+  readonly key: string;
+  readonly reset: boolean;
+  /** Put the vault under the other configured seal. */
+  readonly migrate: boolean;
+  /** With migrate: prove both seals, say what would be done, and change nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface UnsealRefusal {
+  readonly refused: string;
+  /** 400 when absent. */
+  readonly status?: number;
+}
+
+/** What a migration of the seal would do. */
+export interface MigrationPlan {
+  /** Whether both seals have proven themselves. */
+  readonly ready: boolean;
+  readonly from: ProvenSeal;
+  readonly to: ProvenSeal;
+  readonly actions: readonly string[];
+}
+
+export interface ProvenSeal {
+  readonly type: string;
+  readonly proven: boolean;
+  /** Why it is not. */
+  readonly problem?: string;
 }
 
 export interface InitRequest {
@@ -199,6 +223,10 @@ export interface SealStatus {
   readonly n: number;
   readonly progress: number;
   readonly nonce: string;
+  /** Whether a migration to another seal is pending. */
+  readonly migration: boolean;
+  /** Only in the answer to the share that completes a dry run. */
+  readonly plan?: MigrationPlan;
   readonly version: string;
   readonly buildDate: string;
   readonly storageType: string;

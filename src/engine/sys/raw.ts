@@ -1,7 +1,7 @@
 import { toBase64, toHex } from '../../lib/bytes.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path, PathTable } from '../logical/logical.ts';
-import { badRequest, type Response } from '../logical/response.ts';
+import type { Response } from '../logical/response.ts';
 import type { RawPort, SealStatus } from './port.ts';
 
 /** The endpoints that answer before there is a token to ask for: no envelope, no policies, in every state. */
@@ -15,13 +15,18 @@ export function rawPaths(port: RawPort): PathTable {
   ]);
 }
 
+/** What of them answers in recovery mode. */
+export function statusPaths(port: Pick<RawPort, 'health' | 'sealStatus'>): Path[] {
+  return [healthPath(port), sealStatusPath(port)];
+}
+
 function raw(body: JsonObject, status = 200): Response {
   return { kind: 'raw', status, body };
 }
 
 const code = (description: string) => ({ type: 'string', description, query: true }) as const;
 
-function healthPath(port: RawPort): Path {
+function healthPath(port: Pick<RawPort, 'health'>): Path {
   return path({
     pattern: 'health',
     synopsis: 'Returns the health status of Vault.',
@@ -151,7 +156,7 @@ function initPath(port: RawPort): Path {
   });
 }
 
-function sealStatusPath(port: RawPort): Path {
+function sealStatusPath(port: Pick<RawPort, 'sealStatus'>): Path {
   return path({
     pattern: 'seal-status',
     synopsis: 'Returns the seal status of the Vault.',
@@ -175,13 +180,34 @@ function unsealPath(port: RawPort): Path {
       key: { type: 'string', description: 'One share, hex or base64.', default: '' },
       reset: { type: 'bool', description: 'Discard the shares given so far.', default: false },
       migrate: { type: 'bool', description: 'Migrate to the other configured seal.', default: false },
+      dry_run: {
+        type: 'bool',
+        description: 'With migrate: prove both seals, say what would be done, and change nothing.',
+        default: false,
+      },
     },
     operations: {
       update: {
         summary: 'Unseal the Vault.',
         handler: async (_request, values) => {
-          const outcome = await port.unseal(values);
-          return 'refused' in outcome ? badRequest(outcome.refused) : raw(renderSealStatus(outcome));
+          const { key, reset, migrate, dry_run: dryRun } = values;
+          const outcome = await port.unseal({ key, reset, migrate, dryRun });
+          if ('refused' in outcome)
+            return { kind: 'refusal', status: outcome.status ?? 400, errors: [outcome.refused] };
+          const { plan } = outcome;
+          return raw({
+            ...renderSealStatus(outcome),
+            ...(plan === undefined
+              ? {}
+              : {
+                  migration_plan: {
+                    ...plan,
+                    from: { ...plan.from },
+                    to: { ...plan.to },
+                    actions: [...plan.actions],
+                  },
+                }),
+          });
         },
       },
     },
@@ -227,7 +253,7 @@ function renderSealStatus(status: SealStatus): JsonObject {
     version: status.version,
     build_date: status.buildDate,
     commit_date: status.buildDate,
-    migration: false,
+    migration: status.migration,
     ...(status.clusterName === undefined ? {} : { cluster_name: status.clusterName }),
     ...(status.clusterId === undefined ? {} : { cluster_id: status.clusterId }),
     recovery_seal: recovery,

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../../lib/bounded-map.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { NewToken, TokenEntry } from '../logical/request.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../logical/storage.ts';
@@ -30,6 +31,7 @@ export class TokenStore {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #rootRandom: KeyRandom;
   readonly #salt: KeyObject;
   readonly #cipher: TokenCipher;
   readonly #expiry: ExpiryIndex;
@@ -42,6 +44,7 @@ export class TokenStore {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#random = options.random;
+    this.#rootRandom = options.rootRandom;
     this.#onRevoke = options.onRevoke;
     this.#cipher = options.cipher;
     this.#salt = createSecretKey(salt);
@@ -98,7 +101,9 @@ export class TokenStore {
   /** @returns undefined when a chosen id is taken, or the parent was revoked meanwhile */
   async create(request: NewToken): Promise<IssuedToken | undefined> {
     if (request.type === 'batch') return this.#createBatch(request);
-    const text = request.id ?? `hvs.${this.#random.base62(24)}`;
+    const root = request.id === undefined && request.policies.includes('root');
+    if (root) await this.#rootRandom.ready();
+    const text = request.id ?? `hvs.${(root ? this.#rootRandom : this.#random).base62(24)}`;
     const hash = this.hash(text);
     if (request.id !== undefined && (await this.#storage.get(`id/${hash}`)) !== undefined) return undefined;
     const now = this.#now();
@@ -261,6 +266,8 @@ export interface TokenStoreOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
+  /** What root tokens are made of. */
+  readonly rootRandom: KeyRandom;
   readonly cipher: TokenCipher;
   /** Clears what belongs to a token (its cubbyhole, its leases) before the token is gone. May be called again after a crash. */
   readonly onRevoke: (hash: string) => Promise<void>;

@@ -19,7 +19,8 @@ export class TestEngine {
   readonly token: TestToken;
   readonly dir: string;
   readonly logLines: string[] = [];
-  readonly #more: object;
+  #more: object;
+  #env: Record<string, string> = {};
   #engine: Engine | undefined;
   address = '';
   /** host:port of every listener. */
@@ -58,7 +59,7 @@ export class TestEngine {
       },
       ...this.#more,
     });
-    const env = { ...this.token.env, VAULT_HSM_PIN: this.token.pin };
+    const env = { ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...this.#env };
     const { config } = parseEngineConfig(text, env);
     const log = createLogger({
       level: 'debug',
@@ -72,6 +73,13 @@ export class TestEngine {
   async restart(): Promise<void> {
     await this.reboot();
     await this.active();
+  }
+
+  /** Starts again with another configuration, and with more in the environment. */
+  async reconfigure(more: object, env: Record<string, string> = {}): Promise<void> {
+    this.#more = more;
+    this.#env = env;
+    await this.reboot();
   }
 
   /** Stops and starts again, without waiting for an unseal. */

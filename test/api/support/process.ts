@@ -54,9 +54,7 @@ export class EngineProcess {
   }
 
   /** Starts and waits until the port answers. */
-  async start(
-    options: { seal?: object; env?: Record<string, string>; mode?: number; more?: object } = {},
-  ): Promise<void> {
+  async start(options: Parameters<EngineProcess['launch']>[0] = {}): Promise<void> {
     await this.launch(options);
     await this.until(async () => (await this.call('GET', 'sys/health')) !== undefined);
   }
@@ -67,15 +65,17 @@ export class EngineProcess {
     env = {},
     mode = 0o600,
     more = {},
+    flags = [],
   }: {
     seal?: object;
     env?: Record<string, string>;
     mode?: number;
     more?: object;
+    flags?: readonly string[];
   } = {}): Promise<void> {
     this.port = await freePort();
     const config = this.configFile(seal, mode, more);
-    const child = spawn(process.execPath, [this.#main, 'server', `-config=${config}`], {
+    const child = spawn(process.execPath, [this.#main, 'server', `-config=${config}`, ...flags], {
       env: { PATH: process.env['PATH'] ?? '', ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,3 +1,4 @@
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import { Secret } from '../../../lib/secret.ts';
 import type { Barrier, BarrierOperation } from '../../barrier/barrier.ts';
 import type { PhysicalOperation } from '../../physical/physical.ts';
@@ -16,6 +17,7 @@ import type { QuorumPorts, QuorumSize } from './quorum.ts';
 /** Puts new keys in force, each in one atomic write: a crash leaves the old key or the new one, never neither. */
 export interface CommitPorts extends QuorumPorts {
   readonly barrier: Barrier;
+  readonly random: KeyRandom;
 }
 
 const signal: AbortSignal = new AbortController().signal;
@@ -66,6 +68,7 @@ async function replaceRootKey(
   behind: readonly BarrierOperation[],
   outside: readonly PhysicalOperation[],
 ): Promise<void> {
+  await random.ready();
   using rootKey = Secret.own(random.bytes(32));
   const blob = await seal.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal });
   await barrier.rekey(rootKey, behind, [...outside, storedKeyPut(blob)]);

@@ -3,10 +3,21 @@ import { toBase64, utf8 } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import type { GenerateRootPort, QuorumRefusal, RootGeneration } from '../../sys/quorum-port.ts';
+import type { Secret } from '../../../lib/secret.ts';
 import type { TokenStore } from '../../token/token.ts';
 import { ShareAttempt } from './attempt.ts';
 import { handOutToken } from './hand-out.ts';
 import { isQuorumKey, type QuorumPorts, quorumSize } from './quorum.ts';
+
+/**
+ * Makes the token that a quorum asked for.
+ * @param ttl seconds; 0 is for ever
+ * @param key what the quorum's shares made; the caller keeps it
+ */
+export type IssueToken = (
+  ttl: number,
+  key: Secret,
+) => Promise<{ readonly text: string; revoke(): Promise<void> | void }>;
 
 /**
  * A root token by a quorum (Vault: `sys/generate-root`). One attempt at a time, in memory: sealing forgets it.
@@ -16,10 +27,32 @@ import { isQuorumKey, type QuorumPorts, quorumSize } from './quorum.ts';
  *     revoked before the call fails.
  */
 export interface GenerateRootOptions extends QuorumPorts {
-  readonly tokens: TokenStore;
+  readonly issue: IssueToken;
   readonly clock: Clock;
   /** Refuse one-time passwords: the token leaves PGP-encrypted only. */
   readonly requirePgp: boolean;
+}
+
+/** Issues root tokens. */
+export function rootTokensOf(tokens: TokenStore): (ttl: number) => ReturnType<IssueToken> {
+  return async (ttl) => {
+    const issued = await tokens.create({
+      parent: '',
+      policies: ['root'],
+      path: 'auth/token/root',
+      displayName: 'root',
+      meta: null,
+      numUses: 0,
+      ttl,
+      explicitMaxTtl: ttl,
+      period: 0,
+      renewable: false,
+      orphan: true,
+      entityId: '',
+    });
+    if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+    return { text: issued.text, revoke: () => tokens.revoke(issued.entry.hash) };
+  };
 }
 
 interface Running {
@@ -36,7 +69,7 @@ const words = {
 };
 
 export function createGenerateRoot(options: GenerateRootOptions): GenerateRootPort {
-  const { random, tokens, clock, seal } = options;
+  const { random, issue, clock, seal } = options;
   const turns = new KeyedMutex();
   let running: Running | undefined;
 
@@ -72,27 +105,13 @@ export function createGenerateRoot(options: GenerateRootOptions): GenerateRootPo
     return status({ otp: otp === '' ? password : '' });
   };
 
-  const generate = async ({ to, otp, ttl }: Running): Promise<string> => {
-    const issued = await tokens.create({
-      parent: '',
-      policies: ['root'],
-      path: 'auth/token/root',
-      displayName: 'root',
-      meta: null,
-      numUses: 0,
-      ttl,
-      explicitMaxTtl: ttl,
-      period: 0,
-      renewable: false,
-      orphan: true,
-      entityId: '',
-    });
-    if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+  const generate = async ({ to, otp, ttl }: Running, key: Secret): Promise<string> => {
+    const issued = await issue(ttl, key);
     if (to === undefined) return xor(issued.text, otp);
     try {
       return await handOutToken(issued.text, to);
     } catch (error) {
-      await tokens.revoke(issued.entry.hash);
+      await issued.revoke();
       throw error;
     }
   };
@@ -108,7 +127,7 @@ export function createGenerateRoot(options: GenerateRootOptions): GenerateRootPo
     if (!(await isQuorumKey(options, owned, submission.signal))) return wrongKey(seal.type);
     const current = running;
     if (current?.attempt !== attempt) return { refused: 'the root generation was cancelled meanwhile' };
-    const encodedToken = await generate(current);
+    const encodedToken = await generate(current, owned);
     running = undefined;
     return status({
       nonce: attempt.nonce,

@@ -1,5 +1,6 @@
 import { equalBytes, toBase64, toHex } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { Secret } from '../../../lib/secret.ts';
 import type { Barrier } from '../../barrier/barrier.ts';
@@ -28,6 +29,7 @@ import { commitRecoveryKey, commitRootKey, commitUnsealKey } from './commit.ts';
  */
 export interface RekeyOptions extends QuorumPorts {
   readonly barrier: Barrier;
+  readonly random: KeyRandom;
   readonly clock: Clock;
   /** `barrier`: the unseal key, or the root key behind an HSM. `recovery`: the recovery key. */
   readonly target: 'barrier' | 'recovery';
@@ -105,6 +107,7 @@ export function createRekey(options: RekeyOptions): RekeyPort {
 
   // The quorum is there: makes the key, and puts it in force unless its shares are to be verified first.
   const finish = async (current: Running): Promise<RekeyResult> => {
+    await random.ready();
     const key = Secret.own(random.bytes(32));
     const keys = behindHsm ? [] : await handOut(key, current.split);
     if (current.verify) {

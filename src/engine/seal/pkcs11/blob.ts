@@ -43,6 +43,11 @@ export function decodeBlob(blob: Uint8Array): Sealed {
   return sealed;
 }
 
+/** Whether bytes are a sealed value of this seal at all. */
+export function isBlob(blob: Uint8Array): boolean {
+  return readBlob(blob) !== undefined;
+}
+
 function readBlob(blob: Uint8Array): Sealed | undefined {
   let value: unknown;
   try {

@@ -70,12 +70,10 @@ const IGNORED: readonly string[] = [
   'hmac_key_id',
   'hmac_mechanism',
   'max_parallel',
-  'name',
-  'priority',
 ];
 
 /** Read by others: the engine's configuration. */
-const ELSEWHERE: readonly string[] = ['disabled'];
+const ELSEWHERE: readonly string[] = ['disabled', 'name', 'priority'];
 
 /** What vendor libraries, p11-kit and the dynamic linker read. */
 const LIBRARY_ENV =
@@ -143,6 +141,28 @@ export function parsePkcs11Config(
     },
     warnings,
   };
+}
+
+/**
+ * The environment of one seal block among several. A variable with the seal's name behind it (`VAULT_HSM_PIN_old`,
+ * `SOFTHSM2_CONF_old`) is this seal's, as in Vault's Seal HA; one without counts only for what the block leaves out,
+ * so that what was meant for one HSM never changes the other.
+ */
+export function environmentOfOne(
+  stanza: Readonly<Record<string, string>>,
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const chosen: Record<string, string | undefined> = { ...env };
+  for (const { keys, env: suffix } of Object.values(KEYS)) {
+    if (!keys.some((key) => Object.hasOwn(stanza, key) && stanza[key] !== '')) continue;
+    for (const prefix of ['BAO_HSM_', 'VAULT_HSM_']) delete chosen[`${prefix}${suffix}`];
+  }
+  const mark = `_${name}`;
+  for (const [variable, value] of Object.entries(env)) {
+    if (value !== undefined && variable.endsWith(mark)) chosen[variable.slice(0, -mark.length)] = value;
+  }
+  return chosen;
 }
 
 function unknownKeys(stanza: Readonly<Record<string, string>>): string[] {

@@ -6,7 +6,7 @@ import type { Random } from '../../../lib/random.ts';
 import { Secret } from '../../../lib/secret.ts';
 import type { Seal, SealCallOptions, SealContext, SealHealth } from '../seal.ts';
 import { type AgentPort, type AgentTiming, DEFAULT_TIMING } from './agent.ts';
-import { contextBytes, decodeBlob, encodeBlob } from './blob.ts';
+import { contextBytes, decodeBlob, encodeBlob, isBlob } from './blob.ts';
 import type { Pkcs11Config } from './config.ts';
 import { HsmError } from './errors.ts';
 import { type KeyReport, MAX_PLAINTEXT, MAX_RANDOM } from './protocol.ts';
@@ -126,6 +126,13 @@ class AgentSeal implements Pkcs11Seal {
     const request = { sealed: decodeBlob(blob), aad: contextBytes(context) };
     const { plaintext } = await this.#observe(() => this.#port.call('unwrap', request, options));
     return Secret.own(plaintext);
+  }
+
+  async wrote(blob: Uint8Array, options: SealCallOptions): Promise<boolean> {
+    if (!isBlob(blob)) return false;
+    const { keyLabel, keyId, checkValue } = decodeBlob(blob);
+    const key = await this.keyReport(options);
+    return keyLabel === key.keyLabel && keyId === key.keyId && checkValue === key.checkValue;
   }
 
   async random(length: number, options: SealCallOptions): Promise<Uint8Array> {

@@ -1,4 +1,4 @@
-import { fromBase64 } from '../../../lib/bytes.ts';
+import { fromBase64, view } from '../../../lib/bytes.ts';
 import { Refused } from './refused.ts';
 
 /**
@@ -52,4 +52,9 @@ function paddingError(value: string, start: number, inQuantum: number): number {
   offset += 1;
   while (isBreak(value[offset])) offset += 1;
   return offset;
+}
+
+/** Without padding (RFC 4648 §5). */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return view(bytes).toString('base64url');
 }

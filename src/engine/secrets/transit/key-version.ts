@@ -7,8 +7,10 @@ import {
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { concat, fromBase64, toBase64, view } from '../../../lib/bytes.ts';
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { decodeBase64Url } from './base64.ts';
+import { keyPairFrom } from './key-from-random.ts';
 import { type KeyType, traitsOf } from './key-type.ts';
 
 /** One version of a key. Material is held as KeyObjects only: native handles that do not print. */
@@ -61,7 +63,12 @@ export function ownSecretKey(bytes: Uint8Array): KeyObject {
 }
 
 /** Makes a version of fresh material; key pairs are made off the main thread. */
-export async function generateVersion(shape: VersionShape, random: Random, now: string): Promise<KeyVersion> {
+export async function generateVersion(
+  shape: VersionShape,
+  random: KeyRandom,
+  now: string,
+): Promise<KeyVersion> {
+  await random.ready();
   return buildVersion(shape, await generateMaterial(shape, random), random, now);
 }
 
@@ -83,8 +90,13 @@ export function buildVersion(
   };
 }
 
-async function generateMaterial(shape: VersionShape, random: Random): Promise<Material> {
+async function generateMaterial(shape: VersionShape, random: KeyRandom): Promise<Material> {
   const traits = traitsOf(shape.type);
+  if (
+    random.augmented &&
+    (traits.family === 'ecdsa' || traits.family === 'ed25519' || traits.family === 'rsa')
+  )
+    return { privateKey: await keyPairFrom(traits, random) };
   switch (traits.family) {
     case 'aead':
       return { secret: ownSecretKey(random.bytes(traits.bytes)) };

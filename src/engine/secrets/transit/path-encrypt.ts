@@ -163,7 +163,7 @@ async function findOrMake(
       derived,
       convergent: fields.convergent_encryption,
     });
-    return current ?? rotated(fresh, store.random, store.now());
+    return current ?? rotated(fresh, store.keyRandom, store.now());
   });
   const warning = 'Attempted creation of the key during the encrypt operation, but it was created beforehand';
   return { policy, warnings: existed ? [warning] : [] };

@@ -69,7 +69,7 @@ export function keyConfigPaths(store: KeyStore): Path[] {
               await store.change(name, (policy) =>
                 policy === undefined
                   ? new Refused('key not found')
-                  : rotated(policy, store.random, store.now()),
+                  : rotated(policy, store.keyRandom, store.now()),
               ),
             ),
         },

@@ -106,7 +106,7 @@ export function keyPaths(store: KeyStore): Path[] {
                 autoRotatePeriod: fields.auto_rotate_period,
                 keySize: type === 'hmac' ? fields.key_size || HMAC_MIN_BYTES : 0,
               });
-              return current ?? rotated(fresh, store.random, store.now());
+              return current ?? rotated(fresh, store.keyRandom, store.now());
             });
             return describeKey(made, existed ? [`key ${name} already existed`] : []);
           },

@@ -1,4 +1,5 @@
 import { toBase64, toHex } from '../../../lib/bytes.ts';
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
@@ -7,7 +8,13 @@ const MAX_BYTES = 128 * 1024;
 const SOURCES = ['platform', 'seal', 'all'];
 
 /** random/: random bytes. One segment in the path is a source or a number of bytes, two are both. */
-export function randomPaths(random: Random): Path[] {
+export function randomPaths(random: Random, keyRandom: KeyRandom): Path[] {
+  const bytesOf = async (source: string, length: number): Promise<Uint8Array> => {
+    if (source === 'platform') return random.bytes(length);
+    if (source === 'seal') return keyRandom.external(length);
+    const [platform, seal] = [random.bytes(length), await keyRandom.external(length)];
+    return platform.map((byte, index) => byte ^ (seal[index] ?? 0));
+  };
   return ['random', 'random/:source', 'random/:source/:urlbytes'].map((pattern) =>
     path({
       pattern,
@@ -37,7 +44,7 @@ export function randomPaths(random: Random): Path[] {
       operations: {
         update: {
           summary: 'Make random bytes.',
-          handler: (_request, fields) => {
+          handler: async (_request, fields) => {
             const isSource = SOURCES.includes(fields.source);
             const inPath = fields.urlbytes !== '' ? fields.urlbytes : isSource ? '' : fields.source;
             const source = isSource || fields.urlbytes !== '' ? fields.source : 'platform';
@@ -54,12 +61,12 @@ export function randomPaths(random: Random): Path[] {
               return badRequest(
                 `unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`,
               );
-            const bytes = random.bytes(length);
+            const bytes = await bytesOf(source, length);
             const encoded = fields.format === 'hex' ? toHex(bytes) : toBase64(bytes);
             bytes.fill(0);
             return data(
               { random_bytes: encoded },
-              source === 'platform'
+              source === 'platform' || keyRandom.augmented
                 ? []
                 : ['no seal/entropy augmentation available, using platform entropy source'],
             );

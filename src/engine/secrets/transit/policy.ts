@@ -1,3 +1,4 @@
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import type { KeyType } from './key-type.ts';
 import {
@@ -77,7 +78,11 @@ export function newPolicy(chosen: NewKey): KeyPolicy {
 }
 
 /** The key with one more version, of fresh material. */
-export async function rotated(policy: KeyPolicy, random: Random, now: string): Promise<KeyPolicy | Refused> {
+export async function rotated(
+  policy: KeyPolicy,
+  random: KeyRandom,
+  now: string,
+): Promise<KeyPolicy | Refused> {
   if (policy.softDeleted) return softDeleted;
   if (policy.imported && !policy.allowRotation)
     return new Refused(`imported key ${policy.name} does not allow rotation within Vault`);

@@ -1,5 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
+import { errorCode } from '../../../lib/errors.ts';
+import { type KeyRandom, plainKeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import { decodeVersion, type KeyVersion } from './key-version.ts';
@@ -24,6 +26,8 @@ export interface TransitConfig {
  */
 export class KeyStore {
   readonly random: Random;
+  /** What keys are made of. */
+  readonly keyRandom: KeyRandom;
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #mutex = new KeyedMutex();
@@ -31,10 +35,11 @@ export class KeyStore {
   #cacheSize: number | undefined;
   #config: TransitConfig | undefined;
 
-  constructor(storage: Storage, clock: Clock, random: Random) {
+  constructor(storage: Storage, clock: Clock, random: Random, keyRandom: KeyRandom = plainKeyRandom(random)) {
     this.#storage = storage;
     this.#clock = clock;
     this.random = random;
+    this.keyRandom = keyRandom;
   }
 
   now(): string {
@@ -135,8 +140,14 @@ export class KeyStore {
       this.#remember(policy);
     }
     if (!this.#isDue(policy)) return policy;
-    const next = await rotated(policy, this.random, this.now());
-    return next instanceof Refused ? policy : this.#save(next);
+    try {
+      const next = await rotated(policy, this.keyRandom, this.now());
+      return next instanceof Refused ? policy : this.#save(next);
+    } catch (error) {
+      // Without the seal's randomness nothing new is made, and what is there goes on.
+      if (errorCode(error) === 'ERR_ENTROPY') return policy;
+      throw error;
+    }
   }
 
   #isDue(policy: KeyPolicy): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts';
+import type { KeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import type { Storage } from '../../logical/storage.ts';
@@ -44,8 +45,8 @@ import { WrappingKey } from './wrapping-key.ts';
  * I5  Versions below min_available_version are gone from storage; there is no way back.
  * I6  A refusal never tells why a ciphertext did not authenticate, and no refusal holds material or plaintext.
  */
-export function createTransit(storage: Storage, clock: Clock, random: Random): Backend {
-  const store = new KeyStore(storage, clock, random);
+export function createTransit(storage: Storage, clock: Clock, random: Random, keyRandom: KeyRandom): Backend {
+  const store = new KeyStore(storage, clock, random, keyRandom);
   return {
     type: 'transit',
     paths: new PathTable([
@@ -63,7 +64,7 @@ export function createTransit(storage: Storage, clock: Clock, random: Random): B
       ...verifyPaths(store),
       ...hmacPaths(store),
       ...hashPaths(),
-      ...randomPaths(random),
+      ...randomPaths(random, keyRandom),
       ...exportPaths(store),
       ...byokExportPaths(store),
       ...backupPaths(store),

@@ -5,6 +5,7 @@ import { decrypt, encrypt } from '../../../../src/engine/secrets/transit/cipher.
 import type { KeyType } from '../../../../src/engine/secrets/transit/key-type.ts';
 import { rotated } from '../../../../src/engine/secrets/transit/policy.ts';
 import { Refused } from '../../../../src/engine/secrets/transit/refused.ts';
+import { plainKeyRandom } from '../../../../src/lib/key-random.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { fixedRandom, granted, keyOf, makeKey, NOW } from './support.ts';
 
@@ -101,7 +102,7 @@ describe('ciphertexts', () => {
           const made: string[] = [];
           for (let version = 1; version <= versions; version += 1) {
             made.push(granted(encrypt(policy, Uint8Array.of(version), 0, {}, systemRandom)).ciphertext);
-            policy = granted(await rotated(policy, systemRandom, NOW));
+            policy = granted(await rotated(policy, plainKeyRandom(systemRandom), NOW));
           }
           policy = { ...policy, minDecryptionVersion: minimum };
           for (const [index, ciphertext] of made.entries()) {

@@ -12,16 +12,17 @@ import { Refused } from '../../../../src/engine/secrets/transit/refused.ts';
 import { KeyStore } from '../../../../src/engine/secrets/transit/store.ts';
 import { oaepHash, unwrapKey } from '../../../../src/engine/secrets/transit/wrapping.ts';
 import { systemClock } from '../../../../src/lib/clock.ts';
+import { plainKeyRandom } from '../../../../src/lib/key-random.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { granted, makeKey, memory, NOW } from './support.ts';
 
 const create = (store: KeyStore, name: string, more: object = {}) =>
   store.change(name, () =>
-    rotated(newPolicy({ name, type: 'aes256-gcm96', ...more }), systemRandom, store.now()),
+    rotated(newPolicy({ name, type: 'aes256-gcm96', ...more }), plainKeyRandom(systemRandom), store.now()),
   );
 const rotate = (store: KeyStore, name: string) =>
   store.change(name, (policy) =>
-    policy === undefined ? new Refused('gone') : rotated(policy, systemRandom, store.now()),
+    policy === undefined ? new Refused('gone') : rotated(policy, plainKeyRandom(systemRandom), store.now()),
   );
 
 describe('the key store', () => {

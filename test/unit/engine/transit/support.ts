@@ -7,6 +7,7 @@ import {
 } from '../../../../src/engine/secrets/transit/policy.ts';
 import { Refused } from '../../../../src/engine/secrets/transit/refused.ts';
 import type { Storage } from '../../../../src/engine/logical/storage.ts';
+import { plainKeyRandom } from '../../../../src/lib/key-random.ts';
 import { type Random, systemRandom } from '../../../../src/lib/random.ts';
 
 export const NOW = '2026-01-02T03:04:05.678Z';
@@ -15,7 +16,7 @@ export const NOW = '2026-01-02T03:04:05.678Z';
 export async function makeKey(chosen: Omit<NewKey, 'name'>, versions = 1): Promise<KeyPolicy> {
   let policy = newPolicy({ name: 'k', ...(chosen.type === 'hmac' ? { keySize: 32 } : {}), ...chosen });
   for (let version = 0; version < versions; version += 1)
-    policy = granted(await rotated(policy, systemRandom, NOW));
+    policy = granted(await rotated(policy, plainKeyRandom(systemRandom), NOW));
   return policy;
 }
 

@@ -1,0 +1,128 @@
+import type { KeyRandom } from '../../lib/key-random.ts';
+import { Secret } from '../../lib/secret.ts';
+import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
+import type { Physical, PhysicalOperation } from '../physical/physical.ts';
+import type { Seal } from '../seal/seal.ts';
+import { isShamir } from '../seal/shamir.ts';
+import {
+  readRecoveryConfig,
+  readRecoveryKey,
+  recoveryConfigPut,
+  recoveryKeyPut,
+  recoveryRecordsGone,
+  type SealConfig,
+  sealConfigPut,
+  storedKeyPut,
+} from './seal-store.ts';
+
+/** The two seals of a migration and the keys between them. */
+export interface MigrationSides {
+  readonly from: Seal;
+  /** Ready to wrap. */
+  readonly to: Seal;
+  readonly config: SealConfig;
+  readonly rootKey: Secret;
+  /** What the old seal's quorum made: it goes on as the new seal's recovery or unseal key. */
+  readonly key: Secret;
+}
+
+export interface CommitMigrationPorts {
+  readonly physical: Physical;
+  readonly random: KeyRandom;
+  readonly signal: AbortSignal;
+}
+
+const UNSEAL_BACKUP = 'core/unseal-keys-backup';
+const RECOVERY_BACKUP = 'core/recovery-keys-backup';
+
+/** What a migration does, in words for people. */
+export function plannedActions(from: Seal, to: Seal): string[] {
+  if (isShamir(from))
+    return [
+      'the root key is replaced, and the new one is wrapped by the HSM',
+      'the unseal key becomes the recovery key: its shares stay the same',
+      'from then on the vault unseals by itself',
+    ];
+  if (isShamir(to))
+    return [
+      'the root key is wrapped by the recovery key, which becomes the unseal key: its shares stay the same',
+      'from then on the vault unseals by shares only',
+    ];
+  return [
+    'the root key and the recovery key are wrapped by the new HSM',
+    'the recovery shares stay the same',
+  ];
+}
+
+/** Writes everything that changes hands, in one atomic write. */
+export async function commitMigration(ports: CommitMigrationPorts, sides: MigrationSides): Promise<void> {
+  const barrier = await Barrier.unseal(ports.physical, sides.rootKey);
+  try {
+    if (isShamir(sides.from)) await shamirToHsm(ports, sides, barrier);
+    else if (isShamir(sides.to)) await hsmToShamir(ports, sides, barrier);
+    else await hsmToHsm(ports, sides, barrier);
+  } finally {
+    barrier.seal();
+  }
+}
+
+async function shamirToHsm(
+  { random, signal }: CommitMigrationPorts,
+  { to, config, key }: MigrationSides,
+  barrier: Barrier,
+): Promise<void> {
+  const { clusterId, secretShares, secretThreshold } = config;
+  // People could have made a copy of the old root key with the unseal key: the new one has only been inside the HSM's care.
+  await random.ready();
+  using rootKey = Secret.own(random.bytes(32));
+  const outside = [
+    sealConfigPut({ type: to.type, secretShares: 1, secretThreshold: 1, clusterId }),
+    recoveryConfigPut({ shares: secretShares, threshold: secretThreshold }),
+    recoveryKeyPut(await to.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal })),
+    storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
+  ];
+  await barrier.rekey(rootKey, await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP), outside);
+}
+
+async function hsmToShamir(
+  { physical, signal }: CommitMigrationPorts,
+  { to, config, rootKey }: MigrationSides,
+  barrier: Barrier,
+): Promise<void> {
+  const { clusterId } = config;
+  const { shares: secretShares, threshold: secretThreshold } = await readRecoveryConfig(physical);
+  await barrier.write(await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP), [
+    sealConfigPut({ type: to.type, secretShares, secretThreshold, clusterId }),
+    ...recoveryRecordsGone,
+    storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
+  ]);
+}
+
+async function hsmToHsm(
+  { physical, signal }: CommitMigrationPorts,
+  { from, to, config, rootKey }: MigrationSides,
+  barrier: Barrier,
+): Promise<void> {
+  const { clusterId } = config;
+  const outside: PhysicalOperation[] = [
+    sealConfigPut(config),
+    storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
+  ];
+  const recovery = await readRecoveryKey(physical);
+  if (recovery !== undefined) {
+    const context = { clusterId, purpose: 'recovery-key' } as const;
+    using recoveryKey = await from.unwrap(recovery, context, { signal });
+    outside.push(recoveryKeyPut(await to.wrap(recoveryKey, context, { signal })));
+  }
+  await barrier.write([], outside);
+}
+
+// The encrypted shares that a rekey kept for their holders are still the right ones, under the other name.
+async function backupMoved(barrier: Barrier, from: string, to: string): Promise<BarrierOperation[]> {
+  const kept = await barrier.get(from);
+  if (kept === undefined) return [];
+  return [
+    { type: 'put', key: to, value: kept },
+    { type: 'delete', key: from },
+  ];
+}
