@@ -13,10 +13,13 @@ import {
   type ListenerConfig,
   type TlsConfig,
 } from './config.ts';
+import { parseSealHealth } from './config-seal-health.ts';
 import { Core } from './core/core.ts';
+import { sealMeter } from './core/seal-meter.ts';
 import { createPipeline } from './core/pipeline.ts';
 import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { openLmdb } from './physical/lmdb.ts';
 import { createProcessServices } from './process/process.ts';
 import { factories } from './registry.ts';
@@ -61,8 +64,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
+  const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
-  const seal = createSeal(options);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -75,7 +78,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
+  const seal = createSeal(options, services.metrics);
   const core = new Core({
+    sealName: config.seal.stanza['name'] || config.seal.type,
+    sealHealth,
     process: services,
     rawStorage: config.rawStorage,
     physical,
@@ -129,11 +135,17 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions): Seal {
+function createSeal({ config: { seal }, env, log, clock, random }: EngineOptions, metrics: Metrics): Seal {
   if (seal.type === 'shamir') return createShamirSeal(random);
   const { config, warnings } = parsePkcs11Config(seal.stanza, env);
   for (const warning of warnings) log.warn({}, warning);
-  return createPkcs11Seal({ config, log: log.part('seals'), clock, random });
+  return createPkcs11Seal({
+    config,
+    log: log.part('seals'),
+    clock,
+    random,
+    meter: sealMeter(metrics, seal.type),
+  });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

@@ -11,6 +11,7 @@ import type { ProcessServices } from '../process/process.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
 import type { Health, InitOutcome, InitRequest, RawPort, SealStatus } from '../sys/port.ts';
+import type { SealBackendStatus } from '../sys/seal-port.ts';
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
@@ -19,6 +20,7 @@ import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
 import { isQuorumKey, quorumSize } from './quorum/quorum.ts';
 import { parseShare, ShareSet } from './quorum/share-set.ts';
+import { SealCare, type SealCareOptions } from './seal-care.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
 import { sysPort } from './sys-port.ts';
 import { openVault, type Vault } from './vault.ts';
@@ -32,7 +34,7 @@ import { openVault, type Vault } from './vault.ts';
  * I3  Initialization is one atomic write, and at most one is under way.
  * I4  After sys/seal the keys are forgotten and only recovery shares, or a restart, open the vault again.
  */
-export interface CoreOptions {
+export interface CoreOptions extends SealCareOptions {
   readonly physical: Physical;
   readonly seal: Seal;
   readonly factories: BackendFactories;
@@ -64,6 +66,7 @@ export class Core implements RawPort {
   readonly #options: CoreOptions;
   readonly #shares = new ShareSet();
   readonly #turns = new KeyedMutex();
+  readonly #care: SealCare;
   #nonce = '';
   readonly #stop = new AbortController();
   #lifecycle: Lifecycle = { state: 'uninitialized' };
@@ -74,6 +77,7 @@ export class Core implements RawPort {
 
   constructor(options: CoreOptions) {
     this.#options = options;
+    this.#care = new SealCare(options, () => this.isUnsealed());
     const { metrics } = options.process;
     metrics.gauge('vault.core.unsealed', () => [[{}, this.isUnsealed() ? 1 : 0]]);
     metrics.gauge('vault.core.active', () => [[{}, this.isUnsealed() ? 1 : 0]]);
@@ -95,6 +99,7 @@ export class Core implements RawPort {
 
   /** Reads what is on the disk and begins to unseal, or to wait for an initialization. */
   async start(): Promise<void> {
+    this.#care.start();
     const config = await readSealConfig(this.#options.physical);
     const byHsm = !isShamir(this.#options.seal);
     if (config !== undefined) {
@@ -118,6 +123,7 @@ export class Core implements RawPort {
     this.#move({ type: 'stopped' });
     this.#stop.abort();
     await this.#unsealing;
+    await this.#care.stop();
     const vault = this.#vault;
     this.#vault = undefined;
     await vault?.seal();
@@ -163,6 +169,10 @@ export class Core implements RawPort {
     } finally {
       this.#initializing = false;
     }
+  }
+
+  sealBackendStatus(): Promise<SealBackendStatus> {
+    return this.#care.status();
   }
 
   async sealStatus(): Promise<SealStatus> {
@@ -358,11 +368,13 @@ export class Core implements RawPort {
     this.#move({ type: 'unsealed', at: clock.now() });
     this.#trouble = undefined;
     log.info({ clusterId: config.clusterId }, 'the vault is unsealed');
+    await this.#care.unsealed(barrier);
   }
 
   async #open(barrier: Barrier, clusterId: string): Promise<Vault> {
     const vault = await openVault({ ...this.#options, barrier, clusterId });
-    const port = sysPort(vault, this.#options, () => this.seal());
+    const rewrap = this.#care.rewrapPort(barrier);
+    const port = sysPort(vault, { ...this.#options, rewrap }, () => this.seal());
     vault.mounts.install('sys/', createSys(port));
     return vault;
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
+import type { RewrapPort } from '../sys/seal-port.ts';
 import { view } from '../logical/storage.ts';
 import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
@@ -24,6 +25,7 @@ export interface SysPortOptions extends QuorumPorts {
   readonly process: ProcessServices;
   /** Whether sys/raw is served. */
   readonly rawStorage: boolean;
+  readonly rewrap: RewrapPort;
 }
 
 const NANOSECONDS = 1_000_000_000;
@@ -92,6 +94,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       barrier: createRekey({ ...quorum, target: 'barrier' }),
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
+    rewrap: options.rewrap,
     seal,
     secondFactors: vault.secondFactors,
     quotas: vault.quotas,

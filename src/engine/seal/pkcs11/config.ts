@@ -70,12 +70,18 @@ const IGNORED: readonly string[] = [
   'hmac_key_id',
   'hmac_mechanism',
   'max_parallel',
-  'name',
   'priority',
 ];
 
 /** Read by others: the engine's configuration. */
-const ELSEWHERE: readonly string[] = ['disabled'];
+const ELSEWHERE: readonly string[] = [
+  'disabled',
+  'name',
+  'health_check_enabled',
+  'health_check_interval',
+  'health_check_interval_unhealthy',
+  'health_check_timeout',
+];
 
 /** What vendor libraries, p11-kit and the dynamic linker read. */
 const LIBRARY_ENV =
