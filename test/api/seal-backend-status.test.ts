@@ -1,9 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { renameSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseSealHealth } from '../../src/engine/config-seal-health.ts';
 import { calls, fault, FaultLibrary } from '../seal/fault-library.ts';
-import { SOFTHSM, type TestToken } from '../seal/support.ts';
+import { pkcs11Tool, type TestToken } from '../seal/support.ts';
 import { TestEngine } from './support/engine.ts';
 
 let library: FaultLibrary;
@@ -42,15 +41,6 @@ const until = async (wanted: object): Promise<any> => {
 };
 const logged = (message: string): number =>
   engine.logLines.filter((line) => JSON.parse(line).msg === message).length;
-
-function pkcs11Tool(...args: string[]): void {
-  const { token } = engine;
-  execFileSync(
-    'pkcs11-tool',
-    ['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', token.pin, ...args],
-    { env: { ...process.env, ...token.env }, stdio: 'pipe' },
-  );
-}
 
 describe('the status of what seals', () => {
   test('is told without a token in every state, in the form of Vault Enterprise', async () => {
@@ -157,7 +147,7 @@ describe('the next restart', () => {
   test('would fail when the PIN on the token was changed, and the old one is presented once', async () => {
     engine = await TestEngine.initialized(watching({ health_check_interval_unhealthy: '1s' }).more);
     const { token } = engine;
-    pkcs11Tool('--change-pin', '--new-pin', 'changed-pin-77');
+    pkcs11Tool(token, ['--change-pin', '--new-pin', 'changed-pin-77']);
     const broken = await until({ next_restart_would_fail: true });
     expect(broken).toMatchObject({ next_restart_reason: 'ERR_HSM_PIN_INCORRECT' });
     expect(broken.next_restart_message).toContain('refused the PIN');
@@ -172,7 +162,7 @@ describe('the next restart', () => {
 
   test('would fail when the key was deleted from the token', async () => {
     engine = await TestEngine.initialized(watching().more);
-    pkcs11Tool('--delete-object', '--type', 'secrkey', '--label', 'root');
+    pkcs11Tool(engine.token, ['--delete-object', '--type', 'secrkey', '--label', 'root']);
     await until({ next_restart_would_fail: true, next_restart_reason: 'ERR_HSM_KEY_NOT_FOUND' });
     expect((await engine.call('GET', 'auth/token/lookup-self')).status).toBe(200);
   });

@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditKey } from '../../src/engine/core/seal-key-audit.ts';
-import { makeKey, SOFTHSM, type TestToken } from '../seal/support.ts';
+import { makeKey, pkcs11Tool, SOFTHSM, type TestToken } from '../seal/support.ts';
 import { TestEngine } from './support/engine.ts';
 
 let engine: TestEngine;
@@ -31,15 +30,7 @@ const status = async (): Promise<any> =>
 const rewrap = async (): Promise<any> => (await engine.call('GET', 'sys/sealwrap/rewrap')).body.data;
 
 function deleteKey(label: string): void {
-  const { token } = engine;
-  execFileSync(
-    'pkcs11-tool',
-    [
-      ...['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', token.pin],
-      ...['--delete-object', '--type', 'secrkey', '--label', label],
-    ],
-    { env: { ...process.env, ...token.env }, stdio: 'pipe' },
-  );
+  pkcs11Tool(engine.token, ['--delete-object', '--type', 'secrkey', '--label', label]);
 }
 
 async function quorumWorks(): Promise<boolean> {
@@ -124,15 +115,8 @@ describe('a key that changes in the configuration', () => {
 
 describe('a key that is kept badly', () => {
   test('is named, with the reason', async () => {
-    const { token } = engine;
-    execFileSync(
-      'pkcs11-tool',
-      [
-        ...['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', token.pin],
-        ...['--keygen', '--key-type', 'AES:32', '--label', 'weak', '--id', '66', '--extractable'],
-      ],
-      { env: { ...process.env, ...token.env }, stdio: 'pipe' },
-    );
+    const attributes = ['--label', 'weak', '--id', '66', '--extractable'];
+    pkcs11Tool(engine.token, ['--keygen', '--key-type', 'AES:32', ...attributes]);
     keyLabel = 'weak';
     await engine.restart();
     const { key } = await status();
