@@ -63,7 +63,7 @@ export class SealWatch {
       return [[{}, unhealthySince === undefined ? 0 : clock.now() - unhealthySince]];
     });
     seal.onChange(() => {
-      if (!seal.health().healthy) this.#alarm?.abort();
+      if (this.#isBroken()) this.#alarm?.abort();
     });
   }
 
@@ -91,8 +91,10 @@ export class SealWatch {
     if (this.#isBroken()) this.#alarm?.abort();
   }
 
+  // Until the seal was opened once, whoever opens it tries again by himself.
   #isBroken(): boolean {
-    return !this.#options.seal.health().healthy || this.outlook?.wouldFail === true;
+    const { seal } = this.#options;
+    return seal.key() !== undefined && (!seal.health().healthy || this.outlook?.wouldFail === true);
   }
 
   async #run(): Promise<void> {
@@ -109,7 +111,6 @@ export class SealWatch {
         signal,
       );
       this.#alarm = undefined;
-      // Until the seal was opened once, whoever opens it tries again by himself.
       if (!this.#stop.signal.aborted && seal.key() !== undefined) await this.#check();
     }
   }

@@ -9,6 +9,17 @@ const SOURCE = new URL('../../../src/main.ts', import.meta.url).pathname;
 /** The compiled program, as the image has it: `npm run build` makes it. */
 export const COMPILED: string = new URL('../../../dist/main.js', import.meta.url).pathname;
 
+export interface LaunchOptions {
+  readonly seal?: object;
+  readonly env?: Record<string, string>;
+  readonly mode?: number;
+  readonly more?: object;
+  /** A program, with its arguments, that starts Node. */
+  readonly through?: readonly string[];
+  /** Flags of Node. */
+  readonly flags?: readonly string[];
+}
+
 /** The engine as users run it: a process of its own, with a configuration file. */
 export class EngineProcess {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'sealedvault-process-'));
@@ -54,9 +65,7 @@ export class EngineProcess {
   }
 
   /** Starts and waits until the port answers. */
-  async start(
-    options: { seal?: object; env?: Record<string, string>; mode?: number; more?: object } = {},
-  ): Promise<void> {
+  async start(options: LaunchOptions = {}): Promise<void> {
     await this.launch(options);
     await this.until(async () => (await this.call('GET', 'sys/health')) !== undefined);
   }
@@ -67,15 +76,13 @@ export class EngineProcess {
     env = {},
     mode = 0o600,
     more = {},
-  }: {
-    seal?: object;
-    env?: Record<string, string>;
-    mode?: number;
-    more?: object;
-  } = {}): Promise<void> {
+    through = [],
+    flags = [],
+  }: LaunchOptions = {}): Promise<void> {
     this.port = await freePort();
     const config = this.configFile(seal, mode, more);
-    const child = spawn(process.execPath, [this.#main, 'server', `-config=${config}`], {
+    const node = [...through, process.execPath, ...flags];
+    const child = spawn(node[0] ?? '', [...node.slice(1), this.#main, 'server', `-config=${config}`], {
       env: { PATH: process.env['PATH'] ?? '', ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -51,7 +51,7 @@ export function createPkcs11Seal(options: Pkcs11SealOptions): Pkcs11Seal {
   const { config, log, clock, random, timing = DEFAULT_TIMING, meter = () => undefined } = options;
   const port =
     config.kind === 'agent'
-      ? new RemoteAgent({ socketPath: config.socketPath, clock, random, timing })
+      ? new RemoteAgent({ ...config, clock, random, timing })
       : new ModuleSupervisor({ config, log, clock, random, timing });
   return new AgentSeal(port, { log, clock, random, meter });
 }
