@@ -6,7 +6,7 @@ import { Arguments } from './cli/arguments.ts';
 import type { Core } from './engine/core/core.ts';
 import { systemClock } from './lib/clock.ts';
 import { describeError, errorCode } from './lib/errors.ts';
-import { createLogger, type LogLevel } from './lib/log.ts';
+import { createLogger, type Logger, type LogLevel } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
 
 /**
@@ -20,7 +20,7 @@ const USAGE = `Usage: sealedvault <command> [options]
   server -dev                             run an engine in memory, for tests only (-dev-root-token-id,
                                           -dev-listen-address, -dev-tls, -dev-no-store-token)
   controller                              run the operator
-  hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine
+  hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine of the same user (-allow-group: and group)
   hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
   operator generate-root -decode=T -otp=O  decode a root token that a quorum made
   status [-address=URL]                   show the seal status of a vault
@@ -38,6 +38,7 @@ const given = new Arguments(process.argv.slice(2), [
   'dev-no-store-token',
   'dev-ha',
   'recovery',
+  'allow-group',
 ]);
 process.exitCode = await run(given);
 
@@ -73,6 +74,7 @@ async function server(options: Arguments): Promise<number> {
   const log = createLogger({ level: 'info' });
   const ports = { clock: systemClock, random: systemRandom };
   try {
+    await hardenProcess(dev, log);
     const devText = dev ? await prepareDev(options, paths) : undefined;
     const load = (): ReturnType<typeof loadEngineConfig> => {
       const loaded = loadEngineConfig(paths, process.env, devText);
@@ -163,12 +165,20 @@ async function hsmAgent(options: Arguments): Promise<number> {
   const env = { ...process.env };
   forgetCredentials();
   try {
+    await hardenProcess(false, log);
     const configText = config === undefined ? '' : readFileSync(config, 'utf8');
-    return await runHsmAgent({ configText, listenPath, env, log, signal: terminationSignal() });
+    const allowGroup = options.on('allow-group');
+    return await runHsmAgent({ configText, listenPath, allowGroup, env, log, signal: terminationSignal() });
   } catch (err) {
     log.error({ err, code: errorCode(err) }, describeError(err));
     return 1;
   }
+}
+
+// Before the configuration is read: no key and no PIN is in memory yet but what the environment holds.
+async function hardenProcess(dev: boolean, log: Logger): Promise<void> {
+  const { harden } = await import('./engine/process/harden.ts');
+  for (const warning of harden({ execArgv: process.execArgv, env: process.env, dev })) log.warn({}, warning);
 }
 
 async function initToken(options: Arguments): Promise<number> {

@@ -2,7 +2,7 @@ import { request as httpsRequest } from 'node:https';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../lib/json.ts';
 import { VaultClientError } from './errors.ts';
-import type { Health, InitAnswer, InitRequest, Leader, SealStatus } from './messages.ts';
+import type { Health, InitAnswer, InitRequest, Leader, SealBackends, SealStatus } from './messages.ts';
 
 /**
  * A client of the Vault API as far as an operator needs it: state, and initialization.
@@ -60,6 +60,13 @@ export class VaultClient {
   /** What seals the vault, and what is wrong with that. */
   sealStatus(options: CallOptions = {}): Promise<Answer<SealStatus>> {
     return this.#call('GET', '/v1/sys/seal-status', undefined, options, readSealStatus);
+  }
+
+  /** How what seals the vault fares; the body is undefined when the server does not tell. */
+  sealBackends(options: CallOptions = {}): Promise<Answer<SealBackends | undefined>> {
+    return this.#call('GET', '/v1/sys/seal-backend-status', undefined, options, (body, status) =>
+      status === 200 ? readSealBackends(body) : undefined,
+    );
   }
 
   /** Which server is active. */
@@ -199,6 +206,25 @@ function readSealStatus(body: JsonObject, status: number): SealStatus {
     throw malformed(status);
   }
   return { type, initialized, sealed, version: textOf(body['version']), warnings: texts(body['warnings']) };
+}
+
+function readSealBackends(body: JsonObject): SealBackends {
+  const { key, backends, next_restart_would_fail: restart } = body;
+  const configured =
+    Array.isArray(backends) && backends.some((each) => isJsonObject(each) && each['configured'] === true);
+  return {
+    healthy: body['healthy'] === true,
+    configured,
+    restartKnown: typeof restart === 'boolean',
+    restartFailure:
+      restart === true
+        ? { code: textOf(body['next_restart_reason']), message: textOf(body['next_restart_message']) }
+        : undefined,
+    key:
+      key !== undefined && isJsonObject(key)
+        ? { strong: key['strong'] === true, warnings: texts(key['warnings']) }
+        : undefined,
+  };
 }
 
 function readInit(body: JsonObject, status: number): { recoveryKeys: string[]; rootToken: string } {

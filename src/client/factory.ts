@@ -3,7 +3,7 @@ import { VaultClient, type VaultClientOptions } from './client.ts';
 /** What a vault can be asked. */
 export type VaultApi = Pick<
   VaultClient,
-  'health' | 'sealStatus' | 'leader' | 'initialized' | 'init' | 'request'
+  'health' | 'sealStatus' | 'sealBackends' | 'leader' | 'initialized' | 'init' | 'request'
 >;
 
 /** Makes a client for one address of a vault; what a controller is given, so that a test can give it another. */

@@ -16,6 +16,19 @@ export interface SealStatus {
   readonly warnings: readonly string[];
 }
 
+/** Answer of sys/seal-backend-status. */
+export interface SealBackends {
+  readonly healthy: boolean;
+  /** False until the seal was opened once. */
+  readonly configured: boolean;
+  /** Why a restart would fail, as a code and in words; undefined when it would not, or when that is not known. */
+  readonly restartFailure: { readonly code: string; readonly message: string } | undefined;
+  /** Whether what a restart needs was tried. */
+  readonly restartKnown: boolean;
+  /** How the key is kept; undefined when the engine does not know its key. */
+  readonly key: { readonly strong: boolean; readonly warnings: readonly string[] } | undefined;
+}
+
 /** Answer of sys/leader. */
 export interface Leader {
   readonly isSelf: boolean;

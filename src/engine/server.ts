@@ -15,12 +15,15 @@ import {
   type SealStanza,
   type TlsConfig,
 } from './config.ts';
+import { parseSealHealth } from './config-seal-health.ts';
 import { Core } from './core/core.ts';
+import { sealMeter } from './core/seal-meter.ts';
 import { createPipeline } from './core/pipeline.ts';
 import { createRecoveryPipeline } from './core/recovery-pipeline.ts';
 import { RecoveryMode, type RecoveryModeOptions } from './core/recovery-mode.ts';
 import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { openLmdb } from './physical/lmdb.ts';
 import { createProcessServices } from './process/process.ts';
 import { factories } from './registry.ts';
@@ -67,10 +70,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
+  const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const ended = new AbortController();
-  const seal = createSeal(config.seal, options);
-  const migrateFrom = config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -83,10 +85,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
+  const seal = createSeal(config.seal, options, services.metrics);
+  const migrateFrom =
+    config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options, services.metrics);
   const keyRandom = config.augmentEntropy
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
   const core = new Core({
+    sealName: config.seal.stanza['name'] || config.seal.type,
+    sealHealth,
     process: services,
     rawStorage: config.rawStorage,
     physical,
@@ -161,7 +168,11 @@ function recoveryHandler(
   return createRecoveryPipeline(mode);
 }
 
-function createSeal(stanza: SealStanza, { config: whole, env, log, clock, random }: EngineOptions): Seal {
+function createSeal(
+  stanza: SealStanza,
+  { config: whole, env, log, clock, random }: EngineOptions,
+  metrics: Metrics,
+): Seal {
   if (stanza.type === 'shamir') return createShamirSeal(random);
   const alone = whole.migrateFrom?.type !== whole.seal.type;
   const { config, warnings } = parsePkcs11Config(
@@ -169,7 +180,13 @@ function createSeal(stanza: SealStanza, { config: whole, env, log, clock, random
     alone ? env : environmentOfOne(stanza.stanza, stanza.name, env),
   );
   for (const warning of warnings) log.warn({}, warning);
-  return createPkcs11Seal({ config, log: log.part('seals'), clock, random });
+  return createPkcs11Seal({
+    config,
+    log: log.part('seals'),
+    clock,
+    random,
+    meter: sealMeter(metrics, stanza.type),
+  });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'ERR_LEADER_LOST'
   | 'ERR_PGP_KEY'
   | 'ERR_PHYSICAL'
+  | 'ERR_PROCESS_UNSAFE'
   | 'ERR_SEAL_BLOB'
   | 'ERR_SEAL_CLOSED'
   | 'ERR_SEAL_MISMATCH'

@@ -179,16 +179,6 @@ describe('a token', () => {
     const levels = log.lines.filter((line) => line.level !== 'debug').map((line) => line.message);
     expect(levels.filter((message) => message === 'seal: the HSM works again')).toHaveLength(1);
   });
-
-  test('that is broken is seen by the probe, and so is its repair', async () => {
-    const probe = { healthyMs: 100, brokenMs: 50, brokenMaxMs: 200 };
-    await using seal = makeSeal(configOf(token), { probe });
-    await seal.open({ ...call, allowGenerateKey: true });
-    renameSync(token.tokens, `${token.tokens}.away`);
-    await expect.poll(() => seal.health().healthy, { timeout: 20_000 }).toBe(false);
-    renameSync(`${token.tokens}.away`, token.tokens);
-    await expect.poll(() => seal.health().healthy, { timeout: 20_000 }).toBe(true);
-  });
 });
 
 describe('a caller', () => {

@@ -1,53 +1,30 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Pkcs11Seal } from '../../src/engine/seal/pkcs11/pkcs11.ts';
 import { Secret } from '../../src/lib/secret.ts';
-import {
-  CONTEXT,
-  children,
-  configOf,
-  makeSeal,
-  makeToken,
-  SIGNAL,
-  SOFTHSM,
-  type TestToken,
-} from './support.ts';
+import { calls as callsOf, fault as setFault, FaultLibrary } from './fault-library.ts';
+import { CONTEXT, children, configOf, makeSeal, makeToken, SIGNAL, type TestToken } from './support.ts';
 
 const call = { signal: SIGNAL };
 const timing = { startMs: 20_000, openMs: 4_000, callMs: 1_500 };
-const library = join(tmpdir(), `fault-${process.pid}.so`);
+let library: FaultLibrary;
 let token: TestToken;
-let faults: string;
+let stanzaOfFaults: Record<string, string>;
 
 beforeAll(() => {
-  const includes = join(import.meta.dirname, '../../node_modules/pkcs11js/includes/pkcs11');
-  const source = join(import.meta.dirname, 'fault-module.c');
-  execFileSync('gcc', ['-shared', '-fPIC', '-I', includes, '-o', library, source, '-ldl']);
+  library = new FaultLibrary();
 });
-afterAll(() => rmSync(library));
+afterAll(() => library.remove());
 beforeEach(() => {
   token = makeToken();
-  faults = join(token.dir, 'faults');
-  mkdirSync(faults);
-  Object.assign(token.env, { FAULT_TARGET: SOFTHSM, FAULT_DIR: faults });
+  stanzaOfFaults = library.on(token);
 });
 afterEach(() => token[Symbol.dispose]());
 
 const make = (stanza: Record<string, string> = {}): Pkcs11Seal & AsyncDisposable =>
-  makeSeal(configOf(token, { lib: library, library_env: 'FAULT_TARGET,FAULT_DIR', ...stanza }), { timing });
+  makeSeal(configOf(token, { ...stanzaOfFaults, ...stanza }), { timing });
 const fault = (name: string, what: string | number, times: number): void =>
-  writeFileSync(join(faults, name), `${what} ${times}`);
-const calls = (name: string): number => {
-  const log = join(faults, 'log');
-  return existsSync(log)
-    ? readFileSync(log, 'utf8')
-        .split('\n')
-        .filter((line) => line === name).length
-    : 0;
-};
+  setFault(token, name, what, times);
+const calls = (name: string): number => callsOf(token, name);
 const roundTrip = async (seal: Pkcs11Seal): Promise<void> => {
   using secret = Secret.fromText('root key');
   using back = await seal.unwrap(await seal.wrap(secret, CONTEXT, call), CONTEXT, call);

@@ -141,6 +141,9 @@ describe('the key', () => {
       decrypt: true,
       wrap: false,
       unwrap: false,
+      sign: false,
+      verify: false,
+      derive: false,
     });
     const blob = await seal.wrap(rootKey(), CONTEXT, call);
     await using again = makeSeal(configOf(token, { key_label: 'fresh' }));

@@ -44,7 +44,9 @@ afterEach(async () => {
 const configText = (): string =>
   `seal "pkcs11" {\n lib = "${SOFTHSM}"\n token_label = "${token.label}"\n key_label = "root"\n generate_key = true\n}`;
 
-function start(more: { configText?: string; env?: Record<string, string> } = {}): Promise<number> {
+function start(
+  more: { configText?: string; env?: Record<string, string>; allowGroup?: boolean } = {},
+): Promise<number> {
   const env = { ...token.env, VAULT_HSM_PIN: token.pin };
   return runHsmAgent({
     configText: configText(),
@@ -74,8 +76,8 @@ describe('the HSM agent beside the engine', () => {
     await expect(seal.unwrap(blob, { ...CONTEXT, clusterId: 'x' }, call)).rejects.toMatchObject({
       code: 'ERR_SEAL_BLOB',
     });
-    expect(statSync(listenPath).mode & 0o777).toBe(0o660);
-    expect(statSync(join(token.dir, 'run')).mode & 0o007).toBe(0);
+    expect(statSync(listenPath).mode & 0o777).toBe(0o600);
+    expect(statSync(join(token.dir, 'run')).mode & 0o777).toBe(0o700);
     stop.abort();
     expect(await exit).toBe(0);
     expect(children()).toHaveLength(0);
@@ -166,7 +168,7 @@ describe('the HSM agent refuses', () => {
     expect(await start()).toBe(1);
     expect(log.lines.at(-1)).toMatchObject({
       level: 'error',
-      fields: { reason: expect.stringContaining('chmod o-rwx') },
+      fields: { reason: expect.stringContaining('chmod go-rwx') },
     });
   });
 

@@ -27,7 +27,6 @@ test('under faults at random, what was sealed opens unchanged or fails with a co
   const timing = { startMs: 5_000, openMs: 3_000, callMs: 600 };
   await using seal = makeSeal(configOf(token), {
     timing,
-    probe: { healthyMs: 300, brokenMs: 100, brokenMaxMs: 500 },
   });
   const call = { signal: SIGNAL };
   await seal.open({ ...call, allowGenerateKey: true });

@@ -80,13 +80,16 @@ export function makeKey(
   id: string,
   usage: string[] = [],
 ): void {
-  const args = ['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', 'env:P11_TEST_PIN'];
   const keyArgs = type.startsWith('rsa') ? ['--keypairgen'] : ['--keygen', '--sensitive'];
-  execFileSync(
-    'pkcs11-tool',
-    [...args, ...keyArgs, '--key-type', type, '--label', label, ...(id === '' ? [] : ['--id', id]), ...usage],
-    { env: { ...process.env, ...token.env, P11_TEST_PIN: token.pin }, stdio: 'pipe' },
-  );
+  const idArgs = id === '' ? [] : ['--id', id];
+  pkcs11Tool(token, [...keyArgs, '--key-type', type, '--label', label, ...idArgs, ...usage]);
+}
+
+/** Does something to a token behind the back of whoever uses it. */
+export function pkcs11Tool(token: TestToken, args: readonly string[]): void {
+  const login = ['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', 'env:P11_TEST_PIN'];
+  const env = { ...process.env, ...token.env, P11_TEST_PIN: token.pin };
+  execFileSync('pkcs11-tool', [...login, ...args], { env, stdio: 'pipe' });
 }
 
 export interface LogLine {

@@ -199,6 +199,11 @@ export class Barrier {
     if (this.#keyring !== undefined) this.#keyring = next;
   }
 
+  /** Takes turns with every change of the keyring: for records outside that change together with it. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#exclusive(work);
+  }
+
   // The keyring is one record: two changes at a time would lose one, and a lost key is lost data.
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#changes.then(work, work);

@@ -19,6 +19,7 @@ import type {
   UnsealRefusal,
   UnsealRequest,
 } from '../sys/port.ts';
+import type { SealBackendStatus } from '../sys/seal-port.ts';
 import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
@@ -26,6 +27,7 @@ import type { LockoutRules } from './lockout.ts';
 import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
 import { quorumSize } from './quorum/quorum.ts';
+import { SealCare, type SealCareOptions } from './seal-care.ts';
 import { SealMigration, SealMismatch } from './seal-migration.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
 import { ShareUnseal } from './share-unseal.ts';
@@ -41,7 +43,7 @@ import { openVault, type Vault } from './vault.ts';
  * I3  Initialization is one atomic write, and at most one is under way.
  * I4  After sys/seal the keys are forgotten and only recovery shares, or a restart, open the vault again.
  */
-export interface CoreOptions {
+export interface CoreOptions extends SealCareOptions {
   readonly physical: Physical;
   readonly seal: Seal;
   /** The seal that the vault may still be under, and migrates away from. */
@@ -74,6 +76,7 @@ export class Core implements RawPort {
   readonly #options: CoreOptions;
   readonly #migration: SealMigration;
   readonly #shares: ShareUnseal;
+  readonly #care: SealCare;
   readonly #stop = new AbortController();
   #lifecycle: Lifecycle = { state: 'uninitialized' };
   #vault: Vault | undefined;
@@ -94,6 +97,7 @@ export class Core implements RawPort {
       status: () => this.sealStatus(),
       open: () => this.#unsealOnce(),
     });
+    this.#care = new SealCare(options, () => this.isUnsealed());
     const { metrics } = options.process;
     metrics.gauge('vault.core.unsealed', () => [[{}, this.isUnsealed() ? 1 : 0]]);
     metrics.gauge('vault.core.active', () => [[{}, this.isUnsealed() ? 1 : 0]]);
@@ -115,6 +119,7 @@ export class Core implements RawPort {
 
   /** Reads what is on the disk and begins to unseal, or to wait for an initialization. */
   async start(): Promise<void> {
+    this.#care.start();
     const config = await readSealConfig(this.#options.physical);
     const byHsm = !isShamir(this.#options.seal);
     if (config !== undefined) {
@@ -139,6 +144,7 @@ export class Core implements RawPort {
     this.#move({ type: 'stopped' });
     this.#stop.abort();
     await this.#unsealing;
+    await this.#care.stop();
     const vault = this.#vault;
     this.#vault = undefined;
     await vault?.seal();
@@ -185,6 +191,10 @@ export class Core implements RawPort {
     } finally {
       this.#initializing = false;
     }
+  }
+
+  sealBackendStatus(): Promise<SealBackendStatus> {
+    return this.#care.status();
   }
 
   async sealStatus(): Promise<SealStatus> {
@@ -336,11 +346,13 @@ export class Core implements RawPort {
     this.#move({ type: 'unsealed', at: clock.now() });
     this.#trouble = undefined;
     log.info({ clusterId: config.clusterId }, 'the vault is unsealed');
+    await this.#care.unsealed(barrier);
   }
 
   async #open(barrier: Barrier, clusterId: string): Promise<Vault> {
     const vault = await openVault({ ...this.#options, barrier, clusterId });
-    const port = sysPort(vault, this.#options, () => this.seal());
+    const rewrap = this.#care.rewrapPort(barrier);
+    const port = sysPort(vault, { ...this.#options, rewrap }, () => this.seal());
     vault.mounts.install('sys/', createSys(port));
     return vault;
   }

@@ -3,6 +3,7 @@ import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
+import type { RewrapPort } from '../sys/seal-port.ts';
 import { view } from '../logical/storage.ts';
 import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
@@ -26,6 +27,7 @@ export interface SysPortOptions extends QuorumPorts {
   readonly process: ProcessServices;
   /** Whether sys/raw is served. */
   readonly rawStorage: boolean;
+  readonly rewrap: RewrapPort;
 }
 
 const NANOSECONDS = 1_000_000_000;
@@ -96,6 +98,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       barrier: createRekey({ ...quorum, target: 'barrier' }),
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
+    rewrap: options.rewrap,
     seal,
     secondFactors: vault.secondFactors,
     quotas: vault.quotas,

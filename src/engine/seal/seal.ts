@@ -26,6 +26,54 @@ export interface Seal {
   close(): Promise<void>;
 }
 
+/** A seal whose key lies in an HSM: it can say how that key is kept, and whether a new process would get at it. */
+export interface HsmSeal extends Seal {
+  readonly type: 'pkcs11';
+  /** The key that wraps, as last seen; undefined before the seal was opened. */
+  key(): SealKey | undefined;
+  /** Asks the HSM for the attributes of the key. */
+  keyReport(options: SealCallOptions): Promise<SealKey>;
+  /** Encrypts and decrypts random bytes from end to end, within a time, and lets health() know. */
+  prove(options: SealCallOptions & { readonly timeoutMs: number }): Promise<void>;
+  /**
+   * Opens a blob as a process that starts now would: it loads the library anew, logs in and finds the key. What is
+   * in use is not touched, and health() does not change. A PIN that was refused is not presented again.
+   */
+  rehearse(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<void>;
+  /** The key that a blob needs. @throws ERR_SEAL_BLOB */
+  keyOf(blob: Uint8Array): SealKeyName;
+  /** Calls back whenever health() turns from healthy to not, or back. */
+  onChange(listener: () => void): void;
+}
+
+export function isHsmSeal(seal: Seal): seal is HsmSeal {
+  return seal.type === 'pkcs11';
+}
+
+/** A key by what its token calls it; none of it is secret. */
+export interface SealKeyName {
+  readonly mechanism: string;
+  readonly keyLabel: string;
+  /** Lower-case hex; may be empty. */
+  readonly keyId: string;
+  /** Lower-case hex; empty when the HSM has none. */
+  readonly checkValue: string;
+}
+
+export interface SealKey extends SealKeyName {
+  /** What the HSM tells, by names such as `neverExtractable`; what it does not tell is absent. */
+  readonly attributes: Readonly<Record<string, boolean>>;
+}
+
+/** Whether two names are of one key; a check value that an HSM does not tell says nothing. */
+export function isSameKey(a: SealKeyName, b: SealKeyName): boolean {
+  const values = a.checkValue === '' || b.checkValue === '' || a.checkValue === b.checkValue;
+  return a.mechanism === b.mechanism && a.keyLabel === b.keyLabel && a.keyId === b.keyId && values;
+}
+
+/** Told of each encryption and decryption by the seal. */
+export type SealMeter = (operation: 'encrypt' | 'decrypt', milliseconds: number, failed: boolean) => void;
+
 export type SealType = 'pkcs11' | 'shamir';
 
 export interface SealCallOptions {

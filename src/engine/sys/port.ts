@@ -11,6 +11,7 @@ import type { LeaseCountQuotas } from '../quota/lease-count.ts';
 import type { Quotas } from '../quota/quota.ts';
 import type { ProcessPort } from './process-port.ts';
 import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
+import type { RewrapPort, SealBackendStatus } from './seal-port.ts';
 
 /** When the barrier's data key is replaced by itself. */
 export interface RotationSettings {
@@ -124,6 +125,7 @@ export interface SysPort {
   rotateRoot(): Promise<void>;
   readonly generateRoot: GenerateRootPort;
   readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
+  readonly rewrap: RewrapPort;
   seal(): Promise<void>;
   readonly secondFactors: { validate(requestId: string, payload: JsonObject): Promise<Response> };
   readonly quotas: Quotas;
@@ -153,6 +155,7 @@ export interface RawPort {
   isInitialized(): Promise<boolean>;
   initialize(request: InitRequest): Promise<InitOutcome>;
   sealStatus(): Promise<SealStatus>;
+  sealBackendStatus(): Promise<SealBackendStatus>;
   /** Takes one recovery (or unseal) share; secret text of hex or base64. */
   unseal(request: UnsealRequest): Promise<SealStatus | UnsealRefusal>;
   health(): Promise<Health>;

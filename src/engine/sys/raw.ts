@@ -2,6 +2,7 @@ import { toBase64, toHex } from '../../lib/bytes.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path, PathTable } from '../logical/logical.ts';
 import type { Response } from '../logical/response.ts';
+import { sealBackendPath } from './path-seal-backend.ts';
 import type { RawPort, SealStatus } from './port.ts';
 
 /** The endpoints that answer before there is a token to ask for: no envelope, no policies, in every state. */
@@ -10,6 +11,7 @@ export function rawPaths(port: RawPort): PathTable {
     healthPath(port),
     initPath(port),
     sealStatusPath(port),
+    sealBackendPath(port),
     unsealPath(port),
     leaderPath(port),
   ]);

@@ -23,6 +23,7 @@ import { mfaPaths } from './path-mfa.ts';
 import { mountPaths } from './path-mounts.ts';
 import { openApiDocumentPaths } from './path-openapi.ts';
 import { policyPaths } from './path-policies.ts';
+import { rewrapPaths } from './path-seal-backend.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { wrappingPaths } from './path-wrapping.ts';
 import type { SysPort } from './port.ts';
@@ -45,6 +46,7 @@ export function createSys(port: SysPort): Backend {
       ...rotationPaths(port),
       ...generateRootPaths(port.generateRoot),
       ...rekeyPaths(port.rekey),
+      ...rewrapPaths(port.rewrap),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),

@@ -1,46 +1,9 @@
 import { grantCommand } from './credentials.ts';
 import type { SealedVault } from './kind.ts';
 import type { Observed } from './sealedvault.ts';
+import type { Finding, Reason } from './finding.ts';
 import { type EngineState, waitingReason } from './pods.ts';
-
-/** What is true of a vault, as conditions with closed reasons; pure. */
-export interface Finding {
-  readonly type:
-    | 'Ready'
-    | 'Initialized'
-    | 'Unsealed'
-    | 'SealHealthy'
-    | 'HSMReachable'
-    | 'TLSReady'
-    | 'CredentialsAvailable'
-    | 'Progressing';
-  readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason: Reason;
-  readonly message: string;
-}
-
-export type Reason =
-  | 'CertificateExpired'
-  | 'CertificatesValid'
-  | 'HSMFailing'
-  | 'HSMUsed'
-  | 'Initialized'
-  | 'NameTaken'
-  | 'NotInitialized'
-  | 'NotObserved'
-  | 'PodsPending'
-  | 'Rolling'
-  | 'ScaledToZero'
-  | 'Sealed'
-  | 'SealUsable'
-  | 'SecretInvalid'
-  | 'SecretNotFound'
-  | 'SecretsFound'
-  | 'SecretsNotReadable'
-  | 'Serving'
-  | 'Settled'
-  | 'Unreachable'
-  | 'Unsealed';
+import { sealFindings, sentence } from './seal-conditions.ts';
 
 /** @param wasInitialized whether that was ever seen: it cannot be undone */
 export function findings(
@@ -55,7 +18,7 @@ export function findings(
     ready(vault, observed, engine, wasInitialized),
     initialized(engine, wasInitialized),
     unsealed(engine),
-    ...seal(engine),
+    ...sealFindings(engine),
     tls(vault, observed, now, operatorNamespace),
     credentials(vault, observed, operatorNamespace),
     progressing(vault, observed),
@@ -127,33 +90,6 @@ function unsealed(engine: EngineState | undefined): Finding {
     return { type, status: 'False', reason: 'NotInitialized', message: 'The vault has no root key yet.' };
   if (engine.sealed) return { type, status: 'False', reason: 'Sealed', message: 'The vault is sealed.' };
   return { type, status: 'True', reason: 'Unsealed', message: 'The vault is unsealed.' };
-}
-
-/** The engine's warnings say what is wrong with the HSM; while it does without, an unsealed engine proves the seal. */
-function seal(engine: EngineState | undefined): readonly Finding[] {
-  const both = (
-    status: Finding['status'],
-    seals: Reason,
-    hsm: Reason,
-    message: string,
-  ): readonly Finding[] => [
-    { type: 'SealHealthy', status, reason: seals, message },
-    { type: 'HSMReachable', status, reason: hsm, message },
-  ];
-  if (engine === undefined)
-    return both('Unknown', 'NotObserved', 'NotObserved', 'No engine of the vault answers.');
-  const [warning] = engine.warnings;
-  if (warning !== undefined) return both('False', 'HSMFailing', 'HSMFailing', sentence(warning) ?? '');
-  if (!engine.initialized)
-    return both(
-      'Unknown',
-      'NotInitialized',
-      'NotInitialized',
-      'The HSM is first used by the initialization.',
-    );
-  if (engine.sealed)
-    return both('Unknown', 'Sealed', 'Sealed', 'The vault is sealed and reports no problem.');
-  return both('True', 'SealUsable', 'HSMUsed', 'The HSM wraps the root key.');
 }
 
 function tls(vault: SealedVault, { tls: state }: Observed, now: number, operatorNamespace: string): Finding {
@@ -236,9 +172,4 @@ function progressing({ spec }: SealedVault, { statefulSet, pods }: Observed): Fi
 function notReadable(vault: SealedVault, operatorNamespace: string): string {
   const namespace = vault.metadata.namespace ?? '';
   return `The operator may not see Secrets in ${namespace}. Add it to the chart's secretNamespaces, or run: ${grantCommand(namespace, operatorNamespace)}`;
-}
-
-function sentence(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1, 1000)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }

@@ -30,8 +30,13 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
     ],
     storage: { lmdb: { path: PATHS.data } },
     seal: {
-      pkcs11:
-        spec.hsm.placement === 'Sidecar' ? { agent_address: `unix://${PATHS.socket}` } : hsmStanza(spec.hsm),
+      pkcs11: {
+        ...(spec.hsm.placement === 'Sidecar'
+          ? { agent_address: `unix://${PATHS.socket}` }
+          : hsmStanza(spec.hsm)),
+        // Conditions follow the HSM within a minute, where Vault's default is ten.
+        health_check_interval: '60s',
+      },
     },
     audit: auditDevices(spec.audit),
     api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,

@@ -1,4 +1,5 @@
 import type { VaultClientFactory } from '../../client/factory.ts';
+import type { SealBackends } from '../../client/messages.ts';
 import type { KubeObject, ReconcileContext } from '../runtime/runtime.ts';
 import type { TlsState } from './certificates.ts';
 import type { SealedVault } from './kind.ts';
@@ -28,6 +29,8 @@ export interface EngineState {
   readonly sealType: string;
   /** What is wrong with the seal; sentences without secrets. */
   readonly warnings: readonly string[];
+  /** Undefined when the engine does not tell. */
+  readonly seal: SealBackends | undefined;
 }
 
 /** A pod, and what its engine says; undefined when it could not be asked: that is not knowing, not bad news. */
@@ -81,9 +84,14 @@ async function ask(
     timeoutMs: TIMEOUT_MS,
   });
   try {
-    const [health, seal] = await Promise.all([client.health({ signal }), client.sealStatus({ signal })]);
+    const [health, seal, backends] = await Promise.all([
+      client.health({ signal }),
+      client.sealStatus({ signal }),
+      client.sealBackends({ signal }),
+    ]);
     const { initialized, sealed, standby, version } = health.body;
-    return { initialized, sealed, standby, version, sealType: seal.body.type, warnings: seal.body.warnings };
+    const { type: sealType, warnings } = seal.body;
+    return { initialized, sealed, standby, version, sealType, warnings, seal: backends.body };
   } catch {
     return undefined;
   }

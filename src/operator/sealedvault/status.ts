@@ -1,4 +1,5 @@
-import { activePod, bestEngine, type Finding, findings } from './conditions.ts';
+import { activePod, bestEngine, findings } from './conditions.ts';
+import type { Finding } from './finding.ts';
 import type { SealedVault } from './kind.ts';
 import { selectorText } from './names.ts';
 import type { Observed } from './sealedvault.ts';
@@ -73,7 +74,7 @@ function phaseOf(found: readonly Finding[], wasInitialized: boolean): Phase {
     const troubled = (['SealHealthy', 'TLSReady', 'CredentialsAvailable'] as const).some(
       (type) => by(type)?.status === 'False',
     );
-    return troubled ? 'Degraded' : 'Ready';
+    return troubled || by('NextRestartWouldFail')?.status === 'True' ? 'Degraded' : 'Ready';
   }
   if (ready?.reason === 'NotInitialized') return 'Uninitialized';
   if (ready?.reason === 'Sealed') return 'Sealed';
@@ -96,8 +97,11 @@ export function transitions(
     if (condition.status === 'Unknown' || condition.type === 'Unsealed' || condition.type === 'Progressing')
       return [];
     if (condition.type === 'HSMReachable' && last === undefined && condition.status === 'True') return [];
+    const quiet = condition.type === 'NextRestartWouldFail' || condition.type === 'SealKeyStrong';
+    const bad = condition.type === 'NextRestartWouldFail' ? 'True' : 'False';
+    if (quiet && condition.status !== bad && (last === undefined || last.status === 'Unknown')) return [];
     const warning =
-      condition.status === 'False' &&
+      condition.status === bad &&
       !['NotInitialized', 'PodsPending', 'ScaledToZero'].includes(condition.reason);
     return [
       {

@@ -14,12 +14,15 @@ export interface Answer {
   readonly headers: Headers;
 }
 
+/** More of a configuration; a function is asked at each start. */
+export type More = object | ((token: TestToken) => object);
+
 /** An engine in this process, sealed by a real SoftHSM token, with its log kept in memory. */
 export class TestEngine {
   readonly token: TestToken;
   readonly dir: string;
   readonly logLines: string[] = [];
-  #more: object;
+  #more: More;
   #env: Record<string, string> = {};
   #engine: Engine | undefined;
   address = '';
@@ -27,21 +30,21 @@ export class TestEngine {
   addresses: readonly string[] = [];
   root = '';
 
-  private constructor(token: TestToken, more: object) {
+  private constructor(token: TestToken, more: More) {
     this.token = token;
     this.dir = mkdtempSync(join(tmpdir(), 'sealedvault-api-'));
     this.#more = more;
   }
 
   /** Starts an engine that is not initialized. */
-  static async start(more: object = {}): Promise<TestEngine> {
+  static async start(more: More = {}): Promise<TestEngine> {
     const engine = new TestEngine(makeToken('canary-pin-5Xq'), more);
     await engine.boot();
     return engine;
   }
 
   /** Starts and initializes; `root` is the root token. */
-  static async initialized(more: object = {}): Promise<TestEngine> {
+  static async initialized(more: More = {}): Promise<TestEngine> {
     const engine = await TestEngine.start(more);
     const answer = await engine.call('PUT', 'sys/init', { recovery_shares: 3, recovery_threshold: 2 });
     if (answer.status !== 200)
@@ -57,7 +60,7 @@ export class TestEngine {
       seal: {
         pkcs11: { lib: SOFTHSM, token_label: this.token.label, key_label: 'root', generate_key: 'true' },
       },
-      ...this.#more,
+      ...(typeof this.#more === 'function' ? this.#more(this.token) : this.#more),
     });
     const env = { ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...this.#env };
     const { config } = parseEngineConfig(text, env);

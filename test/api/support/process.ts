@@ -9,6 +9,19 @@ const SOURCE = new URL('../../../src/main.ts', import.meta.url).pathname;
 /** The compiled program, as the image has it: `npm run build` makes it. */
 export const COMPILED: string = new URL('../../../dist/main.js', import.meta.url).pathname;
 
+export interface LaunchOptions {
+  readonly seal?: object;
+  readonly env?: Record<string, string>;
+  readonly mode?: number;
+  readonly more?: object;
+  /** A program, with its arguments, that starts Node. */
+  readonly through?: readonly string[];
+  /** Flags of Node. */
+  readonly nodeFlags?: readonly string[];
+  /** Flags of the program, beside -config. */
+  readonly flags?: readonly string[];
+}
+
 /** The engine as users run it: a process of its own, with a configuration file. */
 export class EngineProcess {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'sealedvault-process-'));
@@ -54,7 +67,7 @@ export class EngineProcess {
   }
 
   /** Starts and waits until the port answers. */
-  async start(options: Parameters<EngineProcess['launch']>[0] = {}): Promise<void> {
+  async start(options: LaunchOptions = {}): Promise<void> {
     await this.launch(options);
     await this.until(async () => (await this.call('GET', 'sys/health')) !== undefined);
   }
@@ -65,20 +78,21 @@ export class EngineProcess {
     env = {},
     mode = 0o600,
     more = {},
+    through = [],
+    nodeFlags = [],
     flags = [],
-  }: {
-    seal?: object;
-    env?: Record<string, string>;
-    mode?: number;
-    more?: object;
-    flags?: readonly string[];
-  } = {}): Promise<void> {
+  }: LaunchOptions = {}): Promise<void> {
     this.port = await freePort();
     const config = this.configFile(seal, mode, more);
-    const child = spawn(process.execPath, [this.#main, 'server', `-config=${config}`, ...flags], {
-      env: { PATH: process.env['PATH'] ?? '', ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const node = [...through, process.execPath, ...nodeFlags];
+    const child = spawn(
+      node[0] ?? '',
+      [...node.slice(1), this.#main, 'server', `-config=${config}`, ...flags],
+      {
+        env: { PATH: process.env['PATH'] ?? '', ...this.token.env, VAULT_HSM_PIN: this.token.pin, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         this.output += chunk.toString();

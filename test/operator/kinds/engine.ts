@@ -79,6 +79,8 @@ export class FakeEngine {
           version: '0.1.0',
           ...(warnings.length > 0 ? { warnings } : {}),
         });
+      case 'GET /v1/sys/seal-backend-status':
+        return send(200, { healthy: warnings.length === 0, fully_wrapped: true, backends: [] });
       case 'GET /v1/sys/init':
         return send(200, { initialized });
       case 'PUT /v1/sys/init':

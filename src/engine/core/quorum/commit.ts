@@ -32,7 +32,7 @@ export async function commitRecoveryKey(
   const { clusterId } = await sealConfig(physical);
   await seal.open({ signal, allowGenerateKey: false });
   const blob = await seal.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal });
-  await barrier.write(behind, [recoveryConfigPut(size), recoveryKeyPut(blob)]);
+  await barrier.exclusively(() => barrier.write(behind, [recoveryConfigPut(size), recoveryKeyPut(blob)]));
 }
 
 /** A new root key behind the seal that is in use; its holders and their shares stay. */

@@ -33,6 +33,8 @@ export interface ModuleConfig {
 export interface AgentConfig {
   readonly kind: 'agent';
   readonly socketPath: string;
+  /** The user that the agent runs as, when it is not the engine's. */
+  readonly agentUid?: number;
 }
 
 export type Pkcs11Config = ModuleConfig | AgentConfig;
@@ -58,6 +60,7 @@ const KEYS = {
   forceRwSession: { keys: ['force_rw_session'], env: 'FORCE_RW_SESSION' },
   libraryEnv: { keys: ['library_env'], env: 'LIBRARY_ENV' },
   agentAddress: { keys: ['agent_address'], env: 'AGENT_ADDRESS' },
+  agentUid: { keys: ['agent_uid'], env: 'AGENT_UID' },
 } as const satisfies Record<string, { keys: readonly string[]; env: string }>;
 
 type Name = keyof typeof KEYS;
@@ -73,7 +76,15 @@ const IGNORED: readonly string[] = [
 ];
 
 /** Read by others: the engine's configuration. */
-const ELSEWHERE: readonly string[] = ['disabled', 'name', 'priority'];
+const ELSEWHERE: readonly string[] = [
+  'disabled',
+  'name',
+  'priority',
+  'health_check_enabled',
+  'health_check_interval',
+  'health_check_interval_unhealthy',
+  'health_check_timeout',
+];
 
 /** What vendor libraries, p11-kit and the dynamic linker read. */
 const LIBRARY_ENV =
@@ -95,11 +106,14 @@ export function parsePkcs11Config(
   const address = read('agentAddress');
   if (address !== undefined) {
     for (const name of Object.keys(stanza)) {
-      if (name !== 'agent_address' && !ELSEWHERE.includes(name)) {
+      if (name !== 'agent_address' && name !== 'agent_uid' && !ELSEWHERE.includes(name)) {
         warnings.push(`seal "pkcs11": ${name} has no effect beside agent_address`);
       }
     }
-    return { config: { kind: 'agent', socketPath: socketPath(address) }, warnings };
+    const uid = read('agentUid');
+    if (uid !== undefined && !/^\d{1,10}$/.test(uid)) throw invalid('agent_uid', 'must be a user number');
+    const agentUid = uid === undefined ? {} : { agentUid: Number(uid) };
+    return { config: { kind: 'agent', socketPath: socketPath(address), ...agentUid }, warnings };
   }
   const lib = read('lib');
   if (lib === undefined) throw invalid('lib', 'is required: the path of the PKCS#11 library');
@@ -285,7 +299,9 @@ export function libraryEnvironment(
   const extra = (more ?? '').split(',').map((name) => name.trim());
   const chosen: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && (LIBRARY_ENV.test(name) || extra.includes(name))) chosen[name] = value;
+    // Node's own flags are never for a library: among them is a debugger.
+    const wanted = name !== 'NODE_OPTIONS' && (LIBRARY_ENV.test(name) || extra.includes(name));
+    if (value !== undefined && wanted) chosen[name] = value;
   }
   return chosen;
 }

@@ -60,7 +60,7 @@ export async function runHsmInitToken(options: InitTokenOptions): Promise<Initia
 async function ask(request: Uint8Array, { env }: InitTokenOptions): Promise<Message> {
   const child = fork(PROGRAM, [], {
     env: libraryEnvironment(env, undefined),
-    execArgv: [],
+    execArgv: ['--disable-sigusr1'],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });

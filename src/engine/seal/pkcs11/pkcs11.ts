@@ -1,10 +1,10 @@
-import { Backoff } from '../../../lib/backoff.ts';
+import { equalBytes } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { Aborted } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { Random } from '../../../lib/random.ts';
 import { Secret } from '../../../lib/secret.ts';
-import type { Seal, SealCallOptions, SealContext, SealHealth } from '../seal.ts';
+import type { HsmSeal, SealCallOptions, SealContext, SealHealth, SealKeyName, SealMeter } from '../seal.ts';
 import { type AgentPort, type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { contextBytes, decodeBlob, encodeBlob, isBlob } from './blob.ts';
 import type { Pkcs11Config } from './config.ts';
@@ -36,41 +36,33 @@ export interface Pkcs11SealOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timing?: AgentTiming;
-  readonly probe?: ProbeTiming;
+  readonly meter?: SealMeter;
 }
 
-/** How often the seal proves itself after the first success, in milliseconds. */
-export interface ProbeTiming {
-  readonly healthyMs: number;
-  /** First and longest interval while it is broken. */
-  readonly brokenMs: number;
-  readonly brokenMaxMs: number;
-}
-
-const DEFAULT_PROBE: ProbeTiming = { healthyMs: 60_000, brokenMs: 1_000, brokenMaxMs: 15_000 };
-
-/** A seal that also tells of its key. */
-export interface Pkcs11Seal extends Seal {
-  readonly type: 'pkcs11';
-  /** The root key's attributes. @throws ERR_HSM_* */
+/** A seal behind an HSM, with all that the HSM says of its key. */
+export interface Pkcs11Seal extends HsmSeal {
+  key(): KeyReport | undefined;
+  /** @throws ERR_HSM_* */
   keyReport(options: SealCallOptions): Promise<KeyReport>;
 }
 
 /** The seal opens nothing and starts nothing before its first call. */
 export function createPkcs11Seal(options: Pkcs11SealOptions): Pkcs11Seal {
-  const { config, log, clock, random, timing = DEFAULT_TIMING, probe = DEFAULT_PROBE } = options;
+  const { config, log, clock, random, timing = DEFAULT_TIMING, meter = () => undefined } = options;
   const port =
     config.kind === 'agent'
-      ? new RemoteAgent({ socketPath: config.socketPath, clock, random, timing })
+      ? new RemoteAgent({ ...config, clock, random, timing })
       : new ModuleSupervisor({ config, log, clock, random, timing });
-  return new AgentSeal(port, { log, clock, random, probe });
+  return new AgentSeal(port, { log, clock, random, meter });
 }
+
+const SELF_TEST: SealContext = { clusterId: '', purpose: 'self-test' };
 
 interface SealPorts {
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
-  readonly probe: ProbeTiming;
+  readonly meter: SealMeter;
 }
 
 class AgentSeal implements Pkcs11Seal {
@@ -78,8 +70,9 @@ class AgentSeal implements Pkcs11Seal {
   readonly #port: AgentPort;
   readonly #ports: SealPorts;
   readonly #closing = new AbortController();
-  #probing: Promise<void> | undefined;
+  readonly #listeners: (() => void)[] = [];
   #health: SealHealth = { healthy: false, terminal: false };
+  #key: KeyReport | undefined;
 
   constructor(port: AgentPort, ports: SealPorts) {
     this.#port = port;
@@ -92,6 +85,7 @@ class AgentSeal implements Pkcs11Seal {
     const key = await this.#observe(() =>
       this.#port.call('open', { generateKey: options.allowGenerateKey }, options),
     );
+    this.#key = key;
     log.info(
       {
         mechanism: key.mechanism,
@@ -108,24 +102,20 @@ class AgentSeal implements Pkcs11Seal {
         'seal: the key on the HSM may be read out of it',
       );
     }
-    this.#probing ??= this.#probe();
   }
 
   async wrap(plaintext: Secret, context: SealContext, options: SealCallOptions): Promise<Uint8Array> {
     checkLength(plaintext.length, MAX_PLAINTEXT);
     const copy = plaintext.borrow((bytes) => Uint8Array.from(bytes));
     try {
-      const request = { plaintext: copy, aad: contextBytes(context) };
-      return encodeBlob(await this.#observe(() => this.#port.call('wrap', request, options)));
+      return await this.#observe(() => this.#encrypt(copy, context, options));
     } finally {
       copy.fill(0);
     }
   }
 
   async unwrap(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Secret> {
-    const request = { sealed: decodeBlob(blob), aad: contextBytes(context) };
-    const { plaintext } = await this.#observe(() => this.#port.call('unwrap', request, options));
-    return Secret.own(plaintext);
+    return this.#observe(() => this.#decrypt(blob, context, options));
   }
 
   async wrote(blob: Uint8Array, options: SealCallOptions): Promise<boolean> {
@@ -144,7 +134,46 @@ class AgentSeal implements Pkcs11Seal {
   }
 
   async keyReport(options: SealCallOptions): Promise<KeyReport> {
-    return this.#observe(() => this.#port.call('attributes', {}, options));
+    const key = await this.#observe(() => this.#port.call('attributes', {}, options));
+    this.#key = key;
+    return key;
+  }
+
+  key(): KeyReport | undefined {
+    return this.#key;
+  }
+
+  async prove({ signal, timeoutMs }: SealCallOptions & { readonly timeoutMs: number }): Promise<void> {
+    const late = AbortSignal.timeout(timeoutMs);
+    const call = { signal: AbortSignal.any([signal, late]) };
+    await this.#observe(async () => {
+      const sample = this.#ports.random.bytes(32);
+      try {
+        using back = await this.#decrypt(await this.#encrypt(sample, SELF_TEST, call), SELF_TEST, call);
+        if (!back.borrow((bytes) => equalBytes(bytes, sample))) throw new HsmError('ERR_HSM_SELF_TEST');
+      } catch (cause) {
+        if (late.aborted && cause instanceof Aborted) {
+          const hint = `the health check took longer than ${timeoutMs} ms`;
+          throw new HsmError('ERR_HSM_TIMEOUT', { cause, hint });
+        }
+        if (cause instanceof HsmError && cause.code === 'ERR_SEAL_BLOB')
+          throw new HsmError('ERR_HSM_SELF_TEST', { cause });
+        throw cause;
+      }
+    });
+  }
+
+  async rehearse(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<void> {
+    const request = { sealed: decodeBlob(blob), aad: contextBytes(context) };
+    await this.#port.call('rehearse', request, options);
+  }
+
+  keyOf(blob: Uint8Array): SealKeyName {
+    return decodeBlob(blob);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   health(): SealHealth {
@@ -154,24 +183,29 @@ class AgentSeal implements Pkcs11Seal {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#port.close();
-    await this.#probing;
   }
 
-  async #probe(): Promise<void> {
-    const { clock, random, probe } = this.#ports;
-    const { signal } = this.#closing;
-    const backoff = new Backoff({ initialMs: probe.brokenMs, maxMs: probe.brokenMaxMs, random });
-    while (!signal.aborted) {
-      const healthy = this.#health.healthy;
-      if (healthy) backoff.reset();
-      try {
-        await clock.sleep(healthy ? probe.healthyMs * (0.9 + 0.2 * random.fraction()) : backoff.next(), {
-          signal,
-        });
-        await this.#observe(() => this.#port.call('health', {}, { signal }));
-      } catch {
-        // Seen by health() and logged at the transition.
-      }
+  async #encrypt(plaintext: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Uint8Array> {
+    const request = { plaintext, aad: contextBytes(context) };
+    return encodeBlob(await this.#measure('encrypt', this.#port.call('wrap', request, options)));
+  }
+
+  async #decrypt(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Secret> {
+    const request = { sealed: decodeBlob(blob), aad: contextBytes(context) };
+    const { plaintext } = await this.#measure('decrypt', this.#port.call('unwrap', request, options));
+    return Secret.own(plaintext);
+  }
+
+  async #measure<T>(operation: 'encrypt' | 'decrypt', call: Promise<T>): Promise<T> {
+    const { clock, meter } = this.#ports;
+    const from = clock.monotonic();
+    let failed = true;
+    try {
+      const result = await call;
+      failed = false;
+      return result;
+    } finally {
+      meter(operation, clock.monotonic() - from, failed);
     }
   }
 
@@ -182,7 +216,7 @@ class AgentSeal implements Pkcs11Seal {
       const result = await call();
       if (!this.#health.healthy && this.#health.lastError !== undefined)
         log.info({}, 'seal: the HSM works again');
-      this.#health = { healthy: true, terminal: false };
+      this.#become({ healthy: true, terminal: false });
       return result;
     } catch (error) {
       if (error instanceof Aborted || this.#closing.signal.aborted) throw error;
@@ -190,15 +224,21 @@ class AgentSeal implements Pkcs11Seal {
         const { code, message, hint } = error;
         if (this.#health.lastError?.code !== code)
           log.warn({ code, hint, terminal: error.terminal }, `seal: ${message}`);
-        this.#health = {
+        this.#become({
           healthy: false,
           unhealthySince: this.#health.unhealthySince ?? clock.now(),
           lastError: { code, message, ...(hint === undefined ? {} : { hint }) },
           terminal: error.terminal,
-        };
+        });
       }
       throw error;
     }
+  }
+
+  #become(health: SealHealth): void {
+    const changed = health.healthy !== this.#health.healthy;
+    this.#health = health;
+    if (changed) for (const listener of this.#listeners) listener();
   }
 }
 

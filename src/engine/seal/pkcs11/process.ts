@@ -60,7 +60,8 @@ export class ModuleProcess {
   ): Promise<ModuleProcess> {
     const child = fork(PROGRAM, [], {
       env: { ...env },
-      execArgv: [],
+      // A signal must not open a debugger, also before the program has its handler.
+      execArgv: ['--disable-sigusr1'],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

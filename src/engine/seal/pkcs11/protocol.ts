@@ -3,7 +3,7 @@ import { isMechanismName, isOaepHash, type MechanismName, type OaepHash } from '
 import { isObject, malformed, type Message, numberField, part, textField } from './message.ts';
 
 /**
- * The narrow protocol of the HSM agent: six operations, each a request and a reply. The same over a child's
+ * The narrow protocol of the HSM agent: seven operations, each a request and a reply. The same over a child's
  * channel and over the sidecar's socket. Whatever arrives is checked here; nothing is believed.
  */
 export interface AgentCalls {
@@ -18,6 +18,8 @@ export interface AgentCalls {
   readonly attributes: { readonly request: Empty; readonly reply: KeyReport };
   /** A self-test by the key itself. */
   readonly health: { readonly request: Empty; readonly reply: Empty };
+  /** Opens a value in a process of its own, from the library's start on; what it holds stays there. */
+  readonly rehearse: { readonly request: UnwrapRequest; readonly reply: Empty };
 }
 
 export type AgentOp = keyof AgentCalls;
@@ -88,6 +90,17 @@ const keyReply = {
   readReply: (message: Message): KeyReport => readKey(message.head),
 };
 
+const unwrapRequest = {
+  writeRequest: ({ sealed, aad }: UnwrapRequest): Fields => {
+    const { head, parts } = sealedFields(sealed);
+    return { head, parts: { ...parts, aad } };
+  },
+  readRequest: (message: Message): UnwrapRequest => ({
+    sealed: readSealed(message),
+    aad: part(message, 'aad', MAX_OVERHEAD),
+  }),
+};
+
 /** How each operation travels. The readers throw ERR_HSM_AGENT_UNAVAILABLE for a field that is not as it must be. */
 export const codecs: { readonly [K in AgentOp]: Codec<AgentCalls[K]['request'], AgentCalls[K]['reply']> } = {
   open: {
@@ -107,12 +120,9 @@ export const codecs: { readonly [K in AgentOp]: Codec<AgentCalls[K]['request'], 
     writeReply: sealedFields,
     readReply: readSealed,
   },
+  rehearse: { ...nothing, ...unwrapRequest },
   unwrap: {
-    writeRequest: ({ sealed, aad }) => {
-      const { head, parts } = sealedFields(sealed);
-      return { head, parts: { ...parts, aad } };
-    },
-    readRequest: (message) => ({ sealed: readSealed(message), aad: part(message, 'aad', MAX_OVERHEAD) }),
+    ...unwrapRequest,
     writeReply: ({ plaintext }) => ({ head: {}, parts: { plaintext } }),
     readReply: (message) => ({ plaintext: part(message, 'plaintext', MAX_PLAINTEXT) }),
   },

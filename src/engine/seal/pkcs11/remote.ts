@@ -7,9 +7,12 @@ import { HsmError } from './errors.ts';
 import { frame, FrameReader } from './frames.ts';
 import { decodeMessage, encodeMessage, type Message } from './message.ts';
 import { type AgentCalls, type AgentOp, codecs, readError } from './protocol.ts';
+import { distrustOf, ownUid } from './socket-trust.ts';
 
 export interface RemoteOptions {
   readonly socketPath: string;
+  /** The agent's user besides root; this process' own by default. */
+  readonly agentUid?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly timing: AgentTiming;
@@ -68,11 +71,11 @@ export class RemoteAgent implements AgentPort {
   }
 
   async #connect(signal: AbortSignal | undefined): Promise<Connection> {
-    const { socketPath, clock, random } = this.#options;
+    const { socketPath, agentUid, clock, random } = this.#options;
     const backoff = new Backoff({ initialMs: 50, maxMs: 1_000, random });
     for (let attempt = 1; ; attempt += 1) {
       if (this.#closed) throw unavailable('the seal is closed');
-      this.#connection ??= Connection.open(socketPath);
+      this.#connection ??= Connection.open(socketPath, agentUid ?? ownUid());
       try {
         const connection = await this.#connection;
         if (connection.alive) return connection;
@@ -107,7 +110,10 @@ class Connection {
   }
 
   /** @throws ERR_HSM_AGENT_UNAVAILABLE */
-  static async open(path: string): Promise<Connection> {
+  static async open(path: string, agentUid: number): Promise<Connection> {
+    const distrust = distrustOf(path, { uid: agentUid });
+    if (distrust !== undefined)
+      throw unavailable(`${path} may be somebody else's: ${distrust}; agent_uid names the agent's user`);
     return new Promise((resolve, reject) => {
       const socket = connect(path);
       socket.once('error', (cause) => {

@@ -9,13 +9,15 @@ import { type Random, systemRandom } from '../../../lib/random.ts';
 import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
 import { servePeer } from './peer.ts';
+import { ownUid } from './socket-trust.ts';
 import { ModuleSupervisor } from './supervisor.ts';
 
 /**
  * The HSM agent as a program of its own, beside the engine in one pod: slot, PIN and vendor library exist in its
  * container only, and the engine gets six operations over a unix socket.
  *
- * I1  The socket is 0660 in a folder that others cannot enter: whoever may open it may use the key.
+ * I1  The socket is 0600 in a folder of its own that nobody else can enter (0660 and the group's, when that is
+ *     asked for): whoever may open it may use the key, and the kernel sees to who may (socket-trust.ts).
  * I2  No peer can end or block the agent for others: sizes, numbers and times are limited (peer.ts).
  * I3  The library runs in a child of this process (supervisor.ts), which is replaced when it hangs.
  */
@@ -23,6 +25,8 @@ export interface HsmAgentOptions {
   /** A configuration file with a `seal "pkcs11"` stanza; may be empty when the environment says everything. */
   readonly configText: string;
   readonly listenPath: string;
+  /** Let the group of socket and folder in as well: for an engine of another user. */
+  readonly allowGroup?: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   /** Ends the agent. */
@@ -39,6 +43,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   const {
     log,
     listenPath,
+    allowGroup = false,
     signal,
     clock = systemClock,
     random = systemRandom,
@@ -47,7 +52,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   let config: ModuleConfig;
   try {
     config = readConfig(options);
-    await claim(listenPath);
+    await claim(listenPath, allowGroup);
   } catch (error) {
     log.error({ code: errorCode(error), reason: describeError(error) }, 'hsm agent: cannot start');
     return 1;
@@ -61,7 +66,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   });
   server.maxConnections = MAX_CONNECTIONS;
   try {
-    await listen(server, listenPath);
+    await listen(server, listenPath, allowGroup);
     log.info({ socket: listenPath }, 'hsm agent: listening');
     supervisor.warm();
     await ended(signal);
@@ -95,14 +100,17 @@ function readConfig({ configText, env, log }: HsmAgentOptions): ModuleConfig {
 }
 
 /** Makes the folder when it is missing, refuses an open one, and takes a dead agent's socket away. */
-async function claim(path: string): Promise<void> {
+async function claim(path: string, allowGroup: boolean): Promise<void> {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o750 });
-  if ((statSync(folder).mode & 0o007) !== 0) {
-    throw new Pkcs11ConfigInvalid('the folder of the socket is open to everybody on this machine', {
-      hint: `chmod o-rwx ${folder}, or listen in a folder below it: the agent makes it with mode 0750`,
+  mkdirSync(folder, { recursive: true, mode: allowGroup ? 0o750 : 0o700 });
+  const { mode, uid } = statSync(folder);
+  if ((mode & (allowGroup ? 0o027 : 0o077)) !== 0) {
+    throw new Pkcs11ConfigInvalid('the folder of the socket is open to others on this machine', {
+      hint: `chmod ${allowGroup ? 'g-w,o-rwx' : 'go-rwx'} ${folder}, or listen in a folder below it, which the agent makes${allowGroup ? '' : '; -allow-group lets its group in'}`,
     });
   }
+  if (uid !== ownUid() && uid !== 0)
+    throw new Pkcs11ConfigInvalid('the folder of the socket belongs to another user', { hint: folder });
   const old = lstatSync(path, { throwIfNoEntry: false });
   if (old === undefined) return;
   if (!old.isSocket())
@@ -122,7 +130,7 @@ async function answers(path: string): Promise<boolean> {
   });
 }
 
-async function listen(server: Server, path: string): Promise<void> {
+async function listen(server: Server, path: string, allowGroup: boolean): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, () => {
@@ -131,7 +139,7 @@ async function listen(server: Server, path: string): Promise<void> {
       resolve();
     });
   });
-  chmodSync(path, 0o660);
+  chmodSync(path, allowGroup ? 0o660 : 0o600);
 }
 
 async function ended(signal: AbortSignal): Promise<void> {

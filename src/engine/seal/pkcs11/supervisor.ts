@@ -5,6 +5,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type AgentPort, type AgentTiming, untilAborted } from './agent.ts';
+import type { ConnectOptions } from './agent/hsm.ts';
 import { connectFields } from './agent/settings.ts';
 import type { ModuleConfig } from './config.ts';
 import { HsmError } from './errors.ts';
@@ -34,13 +35,16 @@ const LADDER: readonly Rung[] = ['none', 'session', 'reinitialize', 'process'];
  * I3  A call that takes too long kills the process and is not repeated; one whose process dies is, once.
  * I4  A PIN that was refused is never presented again while it is the same PIN, whatever process or rung.
  * I5  Processes that fail are replaced with back-off.
+ * I6  A rehearsal runs in a process of its own beside the one in use, and shares with it only what I4 remembers.
  */
 export class ModuleSupervisor implements AgentPort {
   readonly #options: SupervisorOptions;
   readonly #backoff: Backoff;
   readonly #digestKey: Uint8Array;
   #tail: Promise<unknown> = Promise.resolve();
+  #rehearsals: Promise<unknown> = Promise.resolve();
   #process: ModuleProcess | undefined;
+  #rehearsing: ModuleProcess | undefined;
   #connected = false;
   #refusal: { readonly digest: Uint8Array; readonly error: HsmError } | undefined;
   #failedStarts = 0;
@@ -63,11 +67,13 @@ export class ModuleSupervisor implements AgentPort {
     options: { readonly signal?: AbortSignal },
   ): Promise<AgentCalls[K]['reply']> {
     const { signal } = options;
-    const run = this.#tail.then(async () => {
+    const apart = op === 'rehearse';
+    const run = (apart ? this.#rehearsals : this.#tail).then(async () => {
       if (signal?.aborted === true || this.#closed) throw closed();
-      return this.#run(op, body);
+      return apart ? this.#rehearse(op, body) : this.#run(op, body);
     });
-    this.#tail = run.catch(() => {});
+    if (apart) this.#rehearsals = run.catch(() => {});
+    else this.#tail = run.catch(() => {});
     return untilAborted(run, signal);
   }
 
@@ -82,7 +88,24 @@ export class ModuleSupervisor implements AgentPort {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#discard();
+    await this.#rehearsing?.kill();
     await this.#tail;
+    await this.#rehearsals;
+  }
+
+  async #rehearse<K extends AgentOp>(op: K, body: AgentCalls[K]['request']): Promise<AgentCalls[K]['reply']> {
+    const { config, timing, log } = this.#options;
+    const process = await ModuleProcess.start(config.libraryEnv, timing.startMs, log);
+    this.#rehearsing = process;
+    try {
+      if (this.#closed) throw closed();
+      await this.#present(process, { generateKey: false, reinitialize: false });
+      const { head, parts } = codecs[op].writeRequest(body);
+      return codecs[op].readReply(await process.request({ op, ...head }, parts, timing.callMs));
+    } finally {
+      this.#rehearsing = undefined;
+      await process.kill();
+    }
   }
 
   async #run<K extends AgentOp>(op: K, body: AgentCalls[K]['request']): Promise<AgentCalls[K]['reply']> {
@@ -135,6 +158,17 @@ export class ModuleSupervisor implements AgentPort {
   }
 
   async #connect(generateKey: boolean, reinitialize: boolean): Promise<Message> {
+    const options = { generateKey: generateKey && this.#options.config.generateKey, reinitialize };
+    this.#connected = false;
+    const message = await this.#present(this.#alive(), options);
+    this.#connected = true;
+    this.#failedStarts = 0;
+    this.#backoff.reset();
+    return message;
+  }
+
+  // The only place that presents a PIN (I4).
+  async #present(process: ModuleProcess, options: ConnectOptions): Promise<Message> {
     const { config, timing } = this.#options;
     using pin = resolvePin(config.pin);
     const digest = pin.borrow((bytes) => createHmac('sha256', this.#digestKey).update(bytes).digest());
@@ -142,17 +176,11 @@ export class ModuleSupervisor implements AgentPort {
       if (equalBytes(this.#refusal.digest, digest)) throw this.#refusal.error;
       this.#refusal = undefined;
     }
-    this.#connected = false;
-    const options = { generateKey: generateKey && config.generateKey, reinitialize };
     const { head, parts } = pin.borrow((bytes) =>
       connectFields({ settings: config, options }, Uint8Array.from(bytes)),
     );
     try {
-      const message = await this.#alive().request(head, parts, timing.openMs);
-      this.#connected = true;
-      this.#failedStarts = 0;
-      this.#backoff.reset();
-      return message;
+      return await process.request(head, parts, timing.openMs);
     } catch (error) {
       const failure = asHsmError(error);
       if (failure.terminal) this.#refusal = { digest, error: failure };

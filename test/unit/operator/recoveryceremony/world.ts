@@ -167,6 +167,7 @@ export class MemoryEngine {
     return {
       health: unused,
       sealStatus: unused,
+      sealBackends: unused,
       leader: unused,
       request: unused,
       initialized: async () => this.#kept !== undefined,

@@ -40,6 +40,13 @@ export function podWith(
     version: '0.1.0',
     sealType: 'pkcs11',
     warnings: [],
+    seal: {
+      healthy: true,
+      configured: true,
+      restartKnown: true,
+      restartFailure: undefined,
+      key: { strong: true, warnings: [] },
+    },
   };
   return { pod, engine: engine === undefined ? undefined : { ...whole, ...engine } };
 }

@@ -24,14 +24,13 @@ const TEMPLATE_REFUSED: readonly number[] = [
 export function generateKey(lib: PKCS11, session: Handle, choice: KeyChoice): void {
   const id = keyId(lib, session, choice);
   const generate = choice.mechanism === 'CKM_RSA_PKCS_OAEP' ? generateRsa : generateAes;
-  try {
-    generate(lib, session, naming(choice, id), true);
-  } catch (error) {
-    if (!TEMPLATE_REFUSED.includes(ckrOf(error) ?? -1)) throw faultOf(error, 'generate');
+  for (const strictness of ['only-encrypts', 'unchangeable', 'guarded'] as const) {
     try {
-      generate(lib, session, naming(choice, id), false);
-    } catch (second) {
-      throw faultOf(second, 'generate');
+      generate(lib, session, naming(choice, id), strictness);
+      return;
+    } catch (error) {
+      const refused = TEMPLATE_REFUSED.includes(ckrOf(error) ?? -1);
+      if (!refused || strictness === 'guarded') throw faultOf(error, 'generate');
     }
   }
 }
@@ -56,7 +55,16 @@ const UNCHANGEABLE: Template = [{ type: CKA.MODIFIABLE, value: false }];
 const WRAPS_NO_KEYS: Template = [{ type: CKA.WRAP, value: false }];
 const UNWRAPS_NO_KEYS: Template = [{ type: CKA.UNWRAP, value: false }];
 
-function generateAes(lib: PKCS11, session: Handle, named: Template, strict: boolean): void {
+const NOTHING_ELSE: Template = [
+  { type: CKA.SIGN, value: false },
+  { type: CKA.VERIFY, value: false },
+  { type: CKA.DERIVE, value: false },
+];
+
+/** How much is asked of the library: from everything to what is indispensable. */
+type Strictness = 'only-encrypts' | 'unchangeable' | 'guarded';
+
+function generateAes(lib: PKCS11, session: Handle, named: Template, strictness: Strictness): void {
   lib.C_GenerateKey(session, { mechanism: CKM.AES_KEY_GEN }, [
     { type: CKA.CLASS, value: CKO.SECRET_KEY },
     { type: CKA.KEY_TYPE, value: CKK.AES },
@@ -64,11 +72,13 @@ function generateAes(lib: PKCS11, session: Handle, named: Template, strict: bool
     { type: CKA.ENCRYPT, value: true },
     ...GUARDED,
     ...named,
-    ...(strict ? [...UNCHANGEABLE, ...WRAPS_NO_KEYS, ...UNWRAPS_NO_KEYS] : []),
+    ...(strictness === 'guarded' ? [] : [...UNCHANGEABLE, ...WRAPS_NO_KEYS, ...UNWRAPS_NO_KEYS]),
+    ...(strictness === 'only-encrypts' ? NOTHING_ELSE : []),
   ]);
 }
 
-function generateRsa(lib: PKCS11, session: Handle, named: Template, strict: boolean): void {
+function generateRsa(lib: PKCS11, session: Handle, named: Template, strictness: Strictness): void {
+  const strict = strictness !== 'guarded';
   const publicKey: Template = [
     { type: CKA.CLASS, value: CKO.PUBLIC_KEY },
     { type: CKA.KEY_TYPE, value: CKK.RSA },

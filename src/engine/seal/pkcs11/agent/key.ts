@@ -140,6 +140,9 @@ const REPORTED: Readonly<Record<string, number>> = {
   decrypt: CKA.DECRYPT,
   wrap: CKA.WRAP,
   unwrap: CKA.UNWRAP,
+  sign: CKA.SIGN,
+  verify: CKA.VERIFY,
+  derive: CKA.DERIVE,
 };
 
 /** The attributes of the secret or private key that say how well it is kept. */

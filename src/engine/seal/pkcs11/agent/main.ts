@@ -27,6 +27,10 @@ const operations: { [K in AgentOp]: (body: AgentCalls[K]['request']) => AgentCal
     hsm.health();
     return {};
   },
+  rehearse: ({ sealed, aad }) => {
+    hsm.rehearse(sealed, aad);
+    return {};
+  },
 };
 
 function perform<K extends AgentOp>(op: K, message: Message): Fields {

@@ -1,0 +1,44 @@
+/** What is true of a vault, as conditions with closed reasons; pure. */
+export interface Finding {
+  readonly type:
+    | 'Ready'
+    | 'Initialized'
+    | 'Unsealed'
+    | 'SealHealthy'
+    | 'HSMReachable'
+    | 'NextRestartWouldFail'
+    | 'SealKeyStrong'
+    | 'TLSReady'
+    | 'CredentialsAvailable'
+    | 'Progressing';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+export type Reason =
+  | 'CertificateExpired'
+  | 'CertificatesValid'
+  | 'HSMFailing'
+  | 'HSMUsed'
+  | 'Initialized'
+  | 'KeyProtected'
+  | 'KeyWeak'
+  | 'NameTaken'
+  | 'NotInitialized'
+  | 'NotObserved'
+  | 'PodsPending'
+  | 'RestartWorks'
+  | 'Rolling'
+  | 'ScaledToZero'
+  | 'Sealed'
+  | 'SealUsable'
+  | 'SecretInvalid'
+  | 'SecretNotFound'
+  | 'SecretsFound'
+  | 'SecretsNotReadable'
+  | 'Serving'
+  | 'Settled'
+  | 'Unreachable'
+  | 'Unsealed'
+  | 'WouldNotUnseal';

@@ -1,0 +1,89 @@
+import type { Finding, Reason } from './finding.ts';
+import type { EngineState } from './pods.ts';
+
+/** What is true of a vault's seal: whether it works now, whether a restart would, and how its key is kept. */
+export function sealFindings(engine: EngineState | undefined): readonly Finding[] {
+  return [...usability(engine), restart(engine), key(engine)];
+}
+
+/** The engine's probe says how the HSM fares; before it was ever used, the warnings say what is wrong. */
+function usability(engine: EngineState | undefined): readonly Finding[] {
+  const both = (
+    status: Finding['status'],
+    seals: Reason,
+    hsm: Reason,
+    message: string,
+  ): readonly Finding[] => [
+    { type: 'SealHealthy', status, reason: seals, message },
+    { type: 'HSMReachable', status, reason: hsm, message },
+  ];
+  if (engine === undefined)
+    return both('Unknown', 'NotObserved', 'NotObserved', 'No engine of the vault answers.');
+  const [warning] = engine.warnings;
+  if (warning !== undefined) return both('False', 'HSMFailing', 'HSMFailing', sentence(warning) ?? '');
+  if (engine.seal?.configured === true && !engine.seal.healthy)
+    return both('False', 'HSMFailing', 'HSMFailing', 'The HSM does not do what the seal needs.');
+  if (!engine.initialized)
+    return both(
+      'Unknown',
+      'NotInitialized',
+      'NotInitialized',
+      'The HSM is first used by the initialization.',
+    );
+  if (engine.sealed)
+    return both('Unknown', 'Sealed', 'Sealed', 'The vault is sealed and reports no problem.');
+  return both('True', 'SealUsable', 'HSMUsed', 'The HSM wraps the root key.');
+}
+
+function restart(engine: EngineState | undefined): Finding {
+  const type = 'NextRestartWouldFail';
+  const unknown = (reason: Reason, message: string): Finding => ({
+    type,
+    status: 'Unknown',
+    reason,
+    message,
+  });
+  if (engine === undefined) return unknown('NotObserved', 'No engine of the vault answers.');
+  const { seal } = engine;
+  if (seal?.restartKnown !== true)
+    return engine.sealed
+      ? unknown('Sealed', 'A vault that is sealed does not rehearse its restart.')
+      : unknown('NotObserved', 'The engine does not tell whether a restart would unseal it.');
+  const failure = seal.restartFailure;
+  if (failure === undefined)
+    return {
+      type,
+      status: 'False',
+      reason: 'RestartWorks',
+      message: 'A new process would unseal the vault by itself.',
+    };
+  const why = sentence(failure.message) ?? '';
+  return {
+    type,
+    status: 'True',
+    reason: 'WouldNotUnseal',
+    message:
+      `Do not restart the pod: a new process could not unseal the vault (${failure.code}). ${why}`.trim(),
+  };
+}
+
+function key(engine: EngineState | undefined): Finding {
+  const type = 'SealKeyStrong';
+  const found = engine?.seal?.key;
+  if (found === undefined)
+    return { type, status: 'Unknown', reason: 'NotObserved', message: 'The key was not seen yet.' };
+  const warnings = found.warnings.join('; ');
+  if (!found.strong) return { type, status: 'False', reason: 'KeyWeak', message: sentence(warnings) ?? '' };
+  return {
+    type,
+    status: 'True',
+    reason: 'KeyProtected',
+    message: sentence(warnings) ?? 'The key cannot be read out of the HSM, and never could.',
+  };
+}
+
+/** A text of the engine as a sentence of bounded length. */
+export function sentence(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1, 1000)}${/[.!?]$/.test(text) ? '' : '.'}`;
+}
