@@ -17,6 +17,7 @@ import { createPki } from './secrets/pki/pki.ts';
 import { createSsh } from './secrets/ssh/ssh.ts';
 import { createTotp } from './secrets/totp/totp.ts';
 import { createTransit } from './secrets/transit/transit.ts';
+import { sealWrapped } from './seal-wrapped.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each. */
 const secrets: Record<string, BackendFactory> = {
@@ -51,7 +52,13 @@ const auth: Record<string, BackendFactory> = {
   userpass: ({ storage, random }) => createUserpass(storage, random),
 };
 
-export const factories: BackendFactories = { secrets, auth, databases: databasePlugins, clearCubbyhole };
+export const factories: BackendFactories = {
+  secrets,
+  auth,
+  databases: databasePlugins,
+  clearCubbyhole,
+  sealWrapped,
+};
 
 function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
   return (accessor) => {

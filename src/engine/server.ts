@@ -89,6 +89,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const core = new Core({
     process: services,
     rawStorage: config.rawStorage,
+    disableSealWrap: config.disableSealWrap,
     physical,
     seal,
     migrateFrom,

@@ -60,6 +60,7 @@ export interface CoreOptions {
   readonly userLockout?: LockoutRules;
   readonly requirePgpShares: boolean;
   readonly process: ProcessServices;
+  readonly disableSealWrap: boolean;
   /** Whether sys/raw is served. */
   readonly rawStorage: boolean;
   /** When set, only a client with a verified certificate of this common name may initialize. */

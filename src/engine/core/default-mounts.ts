@@ -1,4 +1,4 @@
-import type { MountRequest } from '../mount/mount.ts';
+import type { MountConfig, MountRequest } from '../mount/mount.ts';
 
 const emptyConfig: MountConfig = { defaultLeaseTtl: 0, maxLeaseTtl: 0, forceNoCache: false };
 const base = { local: false, sealWrap: false, options: null, config: emptyConfig } as const;

@@ -101,6 +101,6 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     quotas: vault.quotas,
     http: vault.http,
     process: options.process.port,
-    rawStorage: options.rawStorage ? view(barrier, '') : undefined,
+    rawStorage: options.rawStorage ? vault.sealWrap.raw() : undefined,
   };
 }
