@@ -54,6 +54,7 @@ const core = new Core({
     reload: () => Promise.resolve(),
   }),
   rawStorage: true,
+  disableSealWrap: false,
   physical: createInmem(),
   seal: createShamirSeal(systemRandom),
   factories,

@@ -5,6 +5,7 @@ import { databasePlugins } from './secrets/database/plugin-names.ts';
 import { aclOf } from './core/granted.ts';
 import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
 import { renderIdentity } from './core/render-identity.ts';
+import { sealWrapped } from './seal-wrapped.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each; what is not mounted is not loaded. */
 const secrets: Record<string, BackendFactory> = {
@@ -55,7 +56,13 @@ const auth: Record<string, BackendFactory> = {
     (await import('./auth/userpass/userpass.ts')).createUserpass(storage, random),
 };
 
-export const factories: BackendFactories = { secrets, auth, databases: databasePlugins, clearCubbyhole };
+export const factories: BackendFactories = {
+  secrets,
+  auth,
+  databases: databasePlugins,
+  clearCubbyhole,
+  sealWrapped,
+};
 
 function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
   return (accessor) => {

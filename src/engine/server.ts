@@ -96,6 +96,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     sealHealth,
     process: services,
     rawStorage: config.rawStorage,
+    disableSealWrap: config.disableSealWrap,
     physical,
     seal,
     migrateFrom,

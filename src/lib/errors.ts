@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'ERR_SEAL_BLOB'
   | 'ERR_SEAL_CLOSED'
   | 'ERR_SEAL_MISMATCH'
+  | 'ERR_SEAL_WRAP'
   | 'ERR_SHARES'
   | 'ERR_VAULT_CLIENT';
 

@@ -56,7 +56,7 @@ describe('the status of what seals', () => {
       backends: [{ ...backend, healthy: true, configured: true }],
       next_restart_would_fail: false,
       key: { label: 'root', mechanism: 'CKM_AES_GCM', strong: true, warnings: [] },
-      key_references: [{ label: 'root', current: true, records: 2, safe_to_delete: false }],
+      key_references: [{ label: 'root', current: true, records: 3, safe_to_delete: false }],
     });
     expect(active).not.toHaveProperty('unhealthy_since');
     await engine.call('PUT', 'sys/seal');

@@ -49,7 +49,7 @@ describe('a key that changes in the configuration', () => {
         id: expect.any(String),
         mechanism: 'CKM_AES_GCM',
         current: true,
-        records: 2,
+        records: 3,
         safe_to_delete: false,
       },
     ]);
@@ -59,11 +59,11 @@ describe('a key that changes in the configuration', () => {
     await expect.poll(async () => (await status()).fully_wrapped).toBe(true);
     const after = await status();
     expect(after.key_references).toMatchObject([
-      { label: 'second', id: '52', current: true, records: 2, safe_to_delete: false },
+      { label: 'second', id: '52', current: true, records: 3, safe_to_delete: false },
       { label: 'root', current: false, records: 0, safe_to_delete: true },
     ]);
     expect(await rewrap()).toEqual({
-      entries: { processed: 2, succeeded: 2, failed: 0 },
+      entries: { processed: 3, succeeded: 3, failed: 0 },
       is_running: false,
     });
     deleteKey('root');
@@ -71,7 +71,7 @@ describe('a key that changes in the configuration', () => {
     expect((await engine.call('GET', 'kv/a')).body.data).toEqual({ b: 'c' });
     expect(await quorumWorks()).toBe(true);
     expect((await status()).key_references).toMatchObject([
-      { label: 'second', records: 2 },
+      { label: 'second', records: 3 },
       { label: 'root', records: 0, safe_to_delete: true },
     ]);
   });
@@ -79,7 +79,7 @@ describe('a key that changes in the configuration', () => {
   test('needs no restart to be asked for by hand, with a token', async () => {
     expect((await engine.call('POST', 'sys/sealwrap/rewrap')).status).toBe(204);
     await expect.poll(rewrap).toEqual({
-      entries: { processed: 2, succeeded: 2, failed: 0 },
+      entries: { processed: 3, succeeded: 3, failed: 0 },
       is_running: false,
     });
     expect((await engine.call('POST', 'sys/sealwrap/rewrap', {}, '')).status).toBe(403);
@@ -93,7 +93,7 @@ describe('a key that changes in the configuration', () => {
       await expect.poll(async () => (await status()).fully_wrapped).toBe(true);
     }
     expect((await status()).key_references.map(({ label, records }: any) => [label, records])).toEqual([
-      ['third', 2],
+      ['third', 3],
       ['root', 0],
       ['second', 0],
     ]);

@@ -61,6 +61,7 @@ function coreOf(physical: Physical, seal: Seal, migrateFrom?: Seal): Core {
     requirePgpShares: false,
     initClientName: undefined,
     rawStorage: false,
+    disableSealWrap: false,
     process: createProcessServices({
       log,
       clock: systemClock,

@@ -64,6 +64,7 @@ export interface CoreOptions extends SealCareOptions {
   readonly userLockout?: LockoutRules;
   readonly requirePgpShares: boolean;
   readonly process: ProcessServices;
+  readonly disableSealWrap: boolean;
   /** Whether sys/raw is served. */
   readonly rawStorage: boolean;
   /** When set, only a client with a verified certificate of this common name may initialize. */
@@ -346,12 +347,12 @@ export class Core implements RawPort {
     this.#move({ type: 'unsealed', at: clock.now() });
     this.#trouble = undefined;
     log.info({ clusterId: config.clusterId }, 'the vault is unsealed');
-    await this.#care.unsealed(barrier);
+    await this.#care.unsealed(vault);
   }
 
   async #open(barrier: Barrier, clusterId: string): Promise<Vault> {
     const vault = await openVault({ ...this.#options, barrier, clusterId });
-    const rewrap = this.#care.rewrapPort(barrier);
+    const rewrap = this.#care.rewrapPort(vault);
     const port = sysPort(vault, { ...this.#options, rewrap }, () => this.seal());
     vault.mounts.install('sys/', createSys(port));
     return vault;

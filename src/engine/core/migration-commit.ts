@@ -4,6 +4,7 @@ import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
+import { migratedEpochKeys } from './seal-wrap-keys.ts';
 import {
   readRecoveryConfig,
   readRecoveryKey,
@@ -58,9 +59,11 @@ export function plannedActions(from: Seal, to: Seal): string[] {
 export async function commitMigration(ports: CommitMigrationPorts, sides: MigrationSides): Promise<void> {
   const barrier = await Barrier.unseal(ports.physical, sides.rootKey);
   try {
-    if (isShamir(sides.from)) await shamirToHsm(ports, sides, barrier);
-    else if (isShamir(sides.to)) await hsmToShamir(ports, sides, barrier);
-    else await hsmToHsm(ports, sides, barrier);
+    const between = { from: sides.from, to: sides.to, clusterId: sides.config.clusterId };
+    const wrapping = await migratedEpochKeys(barrier, between, ports.signal);
+    if (isShamir(sides.from)) await shamirToHsm(ports, sides, barrier, wrapping);
+    else if (isShamir(sides.to)) await hsmToShamir(ports, sides, barrier, wrapping);
+    else await hsmToHsm(ports, sides, barrier, wrapping);
   } finally {
     barrier.seal();
   }
@@ -70,6 +73,7 @@ async function shamirToHsm(
   { random, signal }: CommitMigrationPorts,
   { to, config, key }: MigrationSides,
   barrier: Barrier,
+  wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId, secretShares, secretThreshold } = config;
   // People could have made a copy of the old root key with the unseal key: the new one has only been inside the HSM's care.
@@ -81,27 +85,34 @@ async function shamirToHsm(
     recoveryKeyPut(await to.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal })),
     storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
   ];
-  await barrier.rekey(rootKey, await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP), outside);
+  const behind = await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP);
+  await barrier.rekey(rootKey, [...behind, ...wrapping], outside);
 }
 
 async function hsmToShamir(
   { physical, signal }: CommitMigrationPorts,
   { to, config, rootKey }: MigrationSides,
   barrier: Barrier,
+  wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId } = config;
   const { shares: secretShares, threshold: secretThreshold } = await readRecoveryConfig(physical);
-  await barrier.write(await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP), [
-    sealConfigPut({ type: to.type, secretShares, secretThreshold, clusterId }),
-    ...recoveryRecordsGone,
-    storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
-  ]);
+  const behind = await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP);
+  await barrier.write(
+    [...behind, ...wrapping],
+    [
+      sealConfigPut({ type: to.type, secretShares, secretThreshold, clusterId }),
+      ...recoveryRecordsGone,
+      storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
+    ],
+  );
 }
 
 async function hsmToHsm(
   { physical, signal }: CommitMigrationPorts,
   { from, to, config, rootKey }: MigrationSides,
   barrier: Barrier,
+  wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId } = config;
   const outside: PhysicalOperation[] = [
@@ -114,7 +125,7 @@ async function hsmToHsm(
     using recoveryKey = await from.unwrap(recovery, context, { signal });
     outside.push(recoveryKeyPut(await to.wrap(recoveryKey, context, { signal })));
   }
-  await barrier.write([], outside);
+  await barrier.write(wrapping, outside);
 }
 
 // The encrypted shares that a rekey kept for their holders are still the right ones, under the other name.

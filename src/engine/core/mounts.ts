@@ -5,6 +5,7 @@ import type { IdentityStore } from '../identity/store.ts';
 import type { Backend } from '../logical/logical.ts';
 import type { LeaseTtl } from '../logical/request.ts';
 import { defaultMounts } from './default-mounts.ts';
+import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
 import {
   type MountConfig,
@@ -53,6 +54,10 @@ export interface BackendFactories {
   readonly databases: readonly string[];
   /** Removes a token's cubbyhole from the storage of the cubbyhole mount. */
   readonly clearCubbyhole: (storage: Storage, tokenHash: string) => Promise<void>;
+  /** What of a mount's storage is critical, by its type. */
+  readonly sealWrapped: Readonly<
+    Record<string, (options: Readonly<Record<string, string>>) => readonly string[]>
+  >;
 }
 
 export interface MountTableOptions {
@@ -61,6 +66,7 @@ export interface MountTableOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly keyRandom: KeyRandom;
+  readonly sealWrap: SealWrap;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
@@ -310,8 +316,21 @@ export class MountTable {
     void before?.close?.().catch(() => undefined);
   }
 
+  /** Where the critical values of mounts with seal_wrap are. */
+  sealWrapAreas(): SealWrapArea[] {
+    return this.#entries.filter(({ sealWrap }) => sealWrap).map((entry) => this.#areaOf(entry));
+  }
+
+  #areaOf({ table, uuid, type, options }: MountEntry): SealWrapArea {
+    const { sealWrapped } = this.#options.factories;
+    const critical = Object.hasOwn(sealWrapped, type) ? (sealWrapped[type]?.(options ?? {}) ?? []) : [];
+    return { prefix: `${table === 'auth' ? 'auth' : 'logical'}/${uuid}/`, critical };
+  }
+
   #storageOf(entry: MountEntry): Storage {
-    return view(this.#options.storage, `${entry.table === 'auth' ? 'auth' : 'logical'}/${entry.uuid}/`);
+    const area = this.#areaOf(entry);
+    const { storage, sealWrap } = this.#options;
+    return view(entry.sealWrap ? sealWrap.storage(area) : storage, area.prefix);
   }
 
   async #purge(uuid: string): Promise<void> {

@@ -15,6 +15,7 @@ import type { GenerateRootPort } from '../sys/quorum-port.ts';
 import { createGenerateRoot } from './quorum/generate-root.ts';
 import { quorumSize } from './quorum/quorum.ts';
 import { SealMigration } from './seal-migration.ts';
+import { SealWrap } from './seal-wrap.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
 
 /**
@@ -48,7 +49,7 @@ export class RecoveryMode {
   readonly #options: RecoveryModeOptions;
   readonly #migration: SealMigration;
   #generate: Promise<GenerateRootPort> | undefined;
-  #open: { readonly barrier: Barrier; readonly token: string } | undefined;
+  #open: { readonly barrier: Barrier; readonly storage: Storage; readonly token: string } | undefined;
 
   constructor(options: RecoveryModeOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ export class RecoveryMode {
     const open = this.#open;
     if (open === undefined || !equalBytes(utf8(token.padEnd(64)), utf8(open.token.padEnd(64))))
       return undefined;
-    return open.barrier;
+    return open.storage;
   }
 
   /** The generation of the recovery token. @throws ERR_HSM_* when a migration is pending and the HSM cannot be asked */
@@ -122,7 +123,9 @@ export class RecoveryMode {
     const barrier = await Barrier.unseal(physical, rootKey);
     this.#open?.barrier.seal();
     const token = `hvr.${random.base62(24)}`;
-    this.#open = { barrier, token };
+    const keyRandom = plainKeyRandom(random);
+    const wrap = new SealWrap({ storage: barrier, seal, clusterId, keyRandom, log, disabled: true });
+    this.#open = { barrier, storage: wrap.raw(), token };
     log.warn({}, 'recovery mode: a recovery token was made');
     return {
       text: token,

@@ -10,6 +10,7 @@ import { DEFAULT_SEAL_HEALTH, type SealHealthSettings, SealWatch } from './seal-
 import { auditKey } from './seal-key-audit.ts';
 import { keyReferences } from './seal-records.ts';
 import { SealRewrap } from './seal-rewrap.ts';
+import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { readSealConfig } from './seal-store.ts';
 
 /** What core needs of itself for the care of its seal. */
@@ -25,16 +26,26 @@ export interface SealCareOptions {
   readonly sealHealth?: SealHealthSettings;
 }
 
+/** An open vault, as far as what its seal wraps goes. */
+export interface SealedByCare {
+  readonly barrier: Barrier;
+  readonly sealWrap: SealWrap;
+  readonly mounts: { sealWrapAreas(): readonly SealWrapArea[] };
+}
+
 /** The seal while it is not used: its health, its key, and what is wrapped by which key. */
 export class SealCare {
   readonly #options: SealCareOptions;
   readonly #stop = new AbortController();
   readonly #watch: SealWatch | undefined;
   readonly #rewrap: SealRewrap | undefined;
+  readonly #isUnsealed: () => boolean;
+  #vault: SealedByCare | undefined;
 
   constructor(options: SealCareOptions, isUnsealed: () => boolean) {
     const { seal, sealHealth: settings = DEFAULT_SEAL_HEALTH, process } = options;
     this.#options = options;
+    this.#isUnsealed = isUnsealed;
     if (!isHsmSeal(seal)) return;
     this.#watch = new SealWatch({ ...options, seal, settings, metrics: process.metrics, isUnsealed });
     this.#rewrap = new SealRewrap({ ...options, seal });
@@ -51,20 +62,36 @@ export class SealCare {
   }
 
   /** After each unseal: what is wrapped by another key than the configured one moves to it. Never rejects. */
-  async unsealed(barrier: Barrier): Promise<void> {
+  async unsealed(vault: SealedByCare): Promise<void> {
     const { seal, physical } = this.#options;
+    this.#vault = vault;
     this.#watch?.unsealed();
     if (!isHsmSeal(seal)) return;
-    const references = await keyReferences(physical, seal, seal.key());
-    const stale = references.some(({ current, records }) => !current && records > 0);
-    if (stale) await this.#rewrap?.run(barrier, this.#stop.signal);
+    const references = await keyReferences(physical, seal, seal.key(), await vault.sealWrap.keyBlobs());
+    if (!references.some(({ current, records }) => !current && records > 0)) return;
+    await vault.sealWrap.rewrapKeys();
+    await this.#rewrap?.run(vault.barrier, this.#stop.signal);
   }
 
-  rewrapPort(barrier: Barrier): RewrapPort {
-    const rewrap = this.#rewrap;
+  /** Of everything: what the HSM sealed, and the values of mounts with seal_wrap. */
+  rewrapPort({ barrier, sealWrap, mounts }: SealedByCare): RewrapPort {
     return {
-      status: () => rewrap?.status() ?? { running: false, processed: 0, succeeded: 0, failed: 0 },
-      start: () => rewrap === undefined || rewrap.run(barrier, this.#stop.signal) !== undefined,
+      status: () => {
+        const values = sealWrap.status();
+        const keys = this.#rewrap?.status() ?? { running: false, processed: 0, succeeded: 0, failed: 0 };
+        return {
+          running: values.running || keys.running,
+          processed: values.processed + keys.processed,
+          succeeded: values.succeeded + keys.succeeded,
+          failed: values.failed + keys.failed,
+        };
+      },
+      start: () => {
+        if (this.#rewrap?.status().running === true || !sealWrap.startRewrap(mounts.sealWrapAreas()))
+          return false;
+        void this.#rewrap?.run(barrier, this.#stop.signal);
+        return true;
+      },
     };
   }
 
@@ -77,7 +104,9 @@ export class SealCare {
     // Before initialization, the key may be one that initialization will make.
     const expected = !initialized && lastError?.code === 'ERR_HSM_KEY_NOT_FOUND';
     const state = { healthy, unhealthySince: expected ? undefined : unhealthySince };
-    const references = isHsmSeal(seal) ? await keyReferences(physical, seal, key) : undefined;
+    const vault = this.#isUnsealed() ? this.#vault : undefined;
+    const behind = (await vault?.sealWrap.keyBlobs()) ?? [];
+    const references = isHsmSeal(seal) ? await keyReferences(physical, seal, key, behind) : undefined;
     const configured = !isHsmSeal(seal) || key !== undefined;
     return {
       ...state,
@@ -85,7 +114,8 @@ export class SealCare {
       backends: [{ name: sealName ?? seal.type, ...state, configured, disabled: false }],
       restart: this.#watch?.outlook,
       key: key === undefined ? undefined : auditKey(key),
-      references: initialized ? references : undefined,
+      // Some of what names a key is behind the barrier: while sealed, no count would be the whole one.
+      references: vault === undefined ? undefined : references,
     };
   }
 }

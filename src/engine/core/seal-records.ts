@@ -35,11 +35,15 @@ function keyOf(seal: HsmSeal, blob: Uint8Array): SealKeyName | undefined {
   }
 }
 
-/** @param current the key that seals now, when it is known */
+/**
+ * @param current the key that seals now, when it is known
+ * @param behind what the HSM sealed and the barrier keeps
+ */
 export async function keyReferences(
   physical: Physical,
   seal: HsmSeal,
   current: SealKeyName | undefined,
+  behind: readonly Uint8Array[],
 ): Promise<KeyReference[]> {
   const found: { readonly key: SealKeyName; records: number }[] = [];
   const named = (key: SealKeyName): { records: number } => {
@@ -48,7 +52,9 @@ export async function keyReferences(
     return entry;
   };
   if (current !== undefined) named(current);
-  for (const { key } of await sealedRecords(physical, seal)) if (key !== undefined) named(key).records += 1;
+  const keys = (await sealedRecords(physical, seal)).map(({ key }) => key);
+  for (const key of [...keys, ...behind.map((blob) => keyOf(seal, blob))])
+    if (key !== undefined) named(key).records += 1;
   for (const key of await retiredKeys(physical)) named(key);
   return found.map(({ key, records }) => ({
     label: key.keyLabel,

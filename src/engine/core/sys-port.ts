@@ -105,6 +105,6 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     leaseCounts: vault.leaseCounts,
     http: vault.http,
     process: options.process.port,
-    rawStorage: options.rawStorage ? view(barrier, '') : undefined,
+    rawStorage: options.rawStorage ? vault.sealWrap.raw() : undefined,
   };
 }

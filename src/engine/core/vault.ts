@@ -6,7 +6,8 @@ import type { Audit } from '../audit/audit.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import { IdentityStore } from '../identity/store.ts';
 import { Leases } from '../lease/lease.ts';
-import { getJson, jsonPut, view } from '../logical/storage.ts';
+import { getJson, jsonPut, type Storage, view } from '../logical/storage.ts';
+import type { Seal } from '../seal/seal.ts';
 import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
@@ -17,6 +18,7 @@ import { repeat, Ticker } from './background.ts';
 import { Lockout, type LockoutRules } from './lockout.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
+import { SealWrap } from './seal-wrap.ts';
 import { SecondFactors } from './second-factor.ts';
 import { recordVersion } from './versions.ts';
 import { Wrapping } from './wrapping.ts';
@@ -24,6 +26,7 @@ import { Wrapping } from './wrapping.ts';
 /** What an open vault consists of. It exists from the last step after unseal until seal. */
 export interface Vault {
   readonly barrier: Barrier;
+  readonly sealWrap: SealWrap;
   readonly cluster: ClusterInfo;
   readonly tokens: TokenStore;
   readonly leases: Leases;
@@ -51,6 +54,9 @@ export interface ClusterInfo {
 
 export interface VaultOptions {
   readonly barrier: Barrier;
+  readonly seal: Seal;
+  /** New values of mounts with seal_wrap are not wrapped. */
+  readonly disableSealWrap: boolean;
   readonly clusterId: string;
   readonly factories: BackendFactories;
   readonly clock: Clock;
@@ -76,6 +82,7 @@ const ROTATION_CHECK_MS = 5 * 60_000;
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { barrier, clock, random, log } = options;
   const cluster = await clusterInfo(options);
+  const sealWrap = new SealWrap({ ...options, storage: barrier, disabled: options.disableSealWrap });
   await recordVersion(barrier, options, new Date(clock.now()));
   const identity = new IdentityStore({
     storage: view(barrier, 'sys/identity/'),
@@ -97,7 +104,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   });
   const tokens = await TokenStore.open({
     rootRandom: options.keyRandom,
-    storage: view(barrier, 'sys/token/'),
+    storage: view(sealWrap.own(), 'sys/token/'),
     clock,
     random,
     cipher: barrier,
@@ -109,6 +116,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const mounts = await MountTable.open({
     ...options,
     storage: barrier,
+    sealWrap,
     tokens,
     policies,
     identity,
@@ -123,7 +131,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     },
   });
   mounted.table = mounts;
-  const audit = await options.openAudit(await auditSalt(options));
+  const audit = await options.openAudit(await auditSalt(sealWrap.own(), random));
   const auditTable = await AuditTable.open(barrier, audit);
 
   const lockout = await Lockout.open(clock, view(barrier, 'core/login/locked-users/'), options.userLockout);
@@ -133,6 +141,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   const chores: Promise<void>[] = [];
   return {
     barrier,
+    sealWrap,
     cluster,
     tokens,
     leases,
@@ -165,6 +174,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
       await Promise.all(chores);
       await ticker.idle();
       await mounts.close();
+      await sealWrap.close();
       barrier.seal();
       await audit.close();
     },
@@ -179,11 +189,11 @@ async function clusterInfo({ barrier, clusterId }: VaultOptions): Promise<Cluste
   return info;
 }
 
-async function auditSalt({ barrier, random }: VaultOptions): Promise<Uint8Array> {
-  const stored = await barrier.get('sys/audit/salt');
+async function auditSalt(storage: Storage, random: Random): Promise<Uint8Array> {
+  const stored = await storage.get('sys/audit/salt');
   if (stored !== undefined) return stored;
   const salt = random.bytes(32);
-  await barrier.put('sys/audit/salt', salt);
+  await storage.put('sys/audit/salt', salt);
   return salt;
 }
 

@@ -10,6 +10,7 @@ const PROTECTED = [
   'core/seal-config',
   'core/recovery-config',
   'core/recovery-key',
+  'core/seal-wrap/',
 ];
 
 /** raw: what lies behind the barrier, decrypted. Only where `raw_storage_endpoint` is set. */

@@ -38,6 +38,7 @@ export class CoreOnDisk {
       maxLeaseTtl: 3600,
       requirePgpShares: false,
       rawStorage: false,
+      disableSealWrap: false,
       initClientName: undefined,
       process: createProcessServices({
         log,

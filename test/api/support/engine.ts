@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEngineConfig } from '../../../src/engine/config.ts';
+import type { Vault } from '../../../src/engine/core/vault.ts';
 import { type Engine, startEngine } from '../../../src/engine/server.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
@@ -51,6 +52,13 @@ export class TestEngine {
       throw new Error(`init answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     engine.root = answer.body.root_token;
     return engine;
+  }
+
+  /** What is inside, for looking at what is stored. */
+  get vault(): Vault {
+    const vault = this.#engine?.core.vault;
+    if (vault === undefined) throw new Error('the vault is not open');
+    return vault;
   }
 
   async boot(): Promise<void> {
