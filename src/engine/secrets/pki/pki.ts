@@ -1,5 +1,6 @@
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import { Pki, type PkiPorts } from './context.ts';
+import { revokeLeased } from './lease.ts';
 import { configPaths } from './path-config.ts';
 import { crlConfigPaths } from './path-config-crl.ts';
 import { defaultPaths } from './path-config-defaults.ts';
@@ -46,5 +47,6 @@ export function createPki(ports: PkiPorts): Backend {
       ...defaultPaths(pki),
       ...tidyPaths(pki),
     ]),
+    revokeSecret: (lease) => revokeLeased(pki, lease),
   };
 }
