@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
@@ -17,6 +18,7 @@ import type { Vault } from './vault.ts';
 export interface SysPortOptions extends QuorumPorts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
   readonly factories: BackendFactories;
   readonly version: string;
   readonly apiAddress?: string;
@@ -30,7 +32,7 @@ const NANOSECONDS = 1_000_000_000;
 
 /** An open vault as the system backend sees it. */
 export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promise<void>): SysPort {
-  const { clock, random, factories, version, apiAddress = '' } = options;
+  const { clock, random, factories, version, apiAddress = '', log } = options;
   const { mounts, policies, tokens, barrier, wrapping, auditTable, lockout } = vault;
   const quorum = { ...options, barrier, requirePgp: options.requirePgpShares };
   return {
@@ -59,8 +61,16 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     mounts: {
       entries: (table) => mounts.entries(table),
       leaseTtl: (config) => mounts.leaseTtl(config),
-      mount: (request) => mounts.mount(request),
-      unmount: (table, path) => mounts.unmount(table, path),
+      mount: async (request) => {
+        const entry = await mounts.mount(request);
+        if (!('refused' in entry)) log.info({ ...placeOf(entry), type: entry.type }, 'successful mount');
+        return entry;
+      },
+      unmount: async (table, path) => {
+        const refused = await mounts.unmount(table, path);
+        if (refused === undefined) log.info(placeOf({ table, path }), 'successfully unmounted');
+        return refused;
+      },
       tune: (table, path, edit) => mounts.tune(table, path, edit),
       find: (path) => mounts.router.find(path),
       all: () => mounts.router.all(),
@@ -85,6 +95,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => {
       await barrier.rotate(random, new Date(clock.now()));
+      log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
     },
     rotateRoot: () => commitRootKey(quorum),
     generateRoot: createGenerateRoot({ ...quorum, tokens }),
@@ -99,4 +110,10 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     process: options.process.port,
     rawStorage: options.rawStorage ? view(barrier, '') : undefined,
   };
+}
+
+function placeOf({ table, path }: { readonly table: 'mounts' | 'auth'; readonly path: string }): {
+  path: string;
+} {
+  return { path: table === 'auth' ? `auth/${path}` : path };
 }

@@ -4,27 +4,25 @@ import type { Pki } from './context.ts';
 import { Refused } from './refused.ts';
 
 /**
- * The answer to a request under a role with generate_lease: its certificate is revoked when the lease ends, and is as
- * long-lived as the lease, so that there is nothing to renew.
+ * The answer to a request under a role with generate_lease: the certificate is revoked when its lease ends.
  * @param serial as clients see it
- * @param ttl seconds that the certificate has left
+ * @param ttl seconds
  */
-export function withLease(told: Response, serial: string, ttl: number): Response {
-  if (told.kind !== 'data' || told.data === null) return told;
-  const { data, warnings = [] } = told;
+export function withLease(answer: Response, serial: string, ttl: number): Response {
+  if (answer.kind !== 'data' || answer.data === null) return answer;
   return {
     kind: 'secret',
-    data,
+    data: answer.data,
     lease: { ttl, maxTtl: 0, renewable: false, internal: { serial_number: serial } },
-    warnings,
+    ...(answer.warnings === undefined ? {} : { warnings: answer.warnings }),
   };
 }
 
-/** Ends a lease. A certificate that has been tidied away needs no revocation. */
-export async function revokeLeased(pki: Pki, { internal }: HeldLease): Promise<void> {
-  const { serial_number: serial } = internal;
-  if (typeof serial !== 'string') throw new TypeError('the lease of a certificate names no serial number');
+/** Revokes the certificate of a lease that ended. A throw is tried again. */
+export async function endLease(pki: Pki, { internal }: HeldLease): Promise<void> {
+  const serial = internal['serial_number'];
+  if (typeof serial !== 'string') return;
   const { revokeSerial } = await import('./revocation.ts');
   const refused = await revokeSerial(pki, serial);
-  if (refused instanceof Refused) throw new TypeError(refused.message);
+  if (refused instanceof Refused) throw new TypeError('a leased certificate could not be revoked');
 }

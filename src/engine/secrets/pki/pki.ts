@@ -1,9 +1,9 @@
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import { Pki, type PkiPorts } from './context.ts';
-import { revokeLeased } from './lease.ts';
-import { configPaths } from './path-config.ts';
+import { endLease } from './lease.ts';
 import { crlConfigPaths } from './path-config-crl.ts';
 import { defaultPaths } from './path-config-defaults.ts';
+import { configPaths } from './path-config.ts';
 import { fetchPaths } from './path-fetch.ts';
 import { issuePaths } from './path-issue.ts';
 import { issuerPaths } from './path-issuers.ts';
@@ -34,6 +34,7 @@ export function createPki(ports: PkiPorts): Backend {
   const pki = new Pki(ports);
   return {
     type: 'pki',
+    revokeSecret: (lease) => endLease(pki, lease),
     paths: new PathTable([
       ...rolePaths(pki),
       ...issuePaths(pki),
@@ -47,6 +48,5 @@ export function createPki(ports: PkiPorts): Backend {
       ...defaultPaths(pki),
       ...tidyPaths(pki),
     ]),
-    revokeSecret: (lease) => revokeLeased(pki, lease),
   };
 }
