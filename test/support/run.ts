@@ -33,6 +33,10 @@ await ensurePrograms(
     'mariadb-install-db',
     'ssh-keygen',
     'sshd',
+    'curl',
+    'go',
+    'python3',
+    '/usr/share/doc/python3-venv',
   ],
   toTerminal,
 );
