@@ -10,7 +10,11 @@ const tokenField = { type: 'string', description: 'Token to lookup', default: ''
 
 /** lookup, lookup-self, lookup-accessor and the list of accessors. */
 export function lookupPaths(tokens: TokenPort): Path[] {
-  const render = async (entry: TokenEntry | undefined, id: string, otherwise: Response): Promise<Response> => {
+  const render = async (
+    entry: TokenEntry | undefined,
+    id: string,
+    otherwise: Response,
+  ): Promise<Response> => {
     if (entry === undefined) return otherwise;
     const byIdentity = await tokens.identityPolicies(entry);
     return data({
