@@ -224,16 +224,18 @@ describe('node-vault and logins', () => {
       kubernetes_host: env['KUBERNETES_HOST'],
       kubernetes_ca_cert: pem('KUBERNETES_CA_FILE'),
     });
-    const role_name = 'app';
+    const at = { role_name: 'app', mount_point: 'kubernetes' };
     // Its own method for this throws before it sends anything.
     await call(root, 'write', 'auth/kubernetes/role/app', {
       bound_service_account_names: 'app',
       bound_service_account_namespaces: 'blue',
       policies: 'app',
     });
-    expect((await call(root, 'getKubernetesRole', { role_name })).data.token_policies).toEqual(['app']);
-    await loggedIn(await call(client(''), 'kubernetesLogin', { role: 'app', jwt: env['KUBERNETES_JWT'] }));
-    await call(root, 'deleteKubernetesRole', { role_name });
+    expect((await call(root, 'getKubernetesRole', at)).data.token_policies).toEqual(['app']);
+    await loggedIn(
+      await call(client(''), 'kubernetesLogin', { ...at, role: 'app', jwt: env['KUBERNETES_JWT'] }),
+    );
+    await call(root, 'deleteKubernetesRole', at);
 
     await call(root, 'write', 'auth/jwt/config', { jwt_validation_pubkeys: pem('JWT_KEY_FILE') });
     await call(root, 'write', 'auth/jwt/role/app', {
