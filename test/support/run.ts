@@ -33,6 +33,7 @@ await ensurePrograms(
     'mariadb-install-db',
     'ssh-keygen',
     'sshd',
+    'zbarimg',
     'curl',
     'go',
     'python3',

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"image/png"
 	"net/url"
 	"os"
 	"strings"
@@ -129,6 +130,8 @@ func oneTimePasswords(root *api.Client) {
 		made := must(logical.Write("totp/keys/ann", fields{"generate": true, "issuer": "Vault", "account_name": "ann@example.com"})).Data
 		address := must(url.Parse(text(made["url"])))
 		equal("the scheme", address.Scheme, "otpauth")
+		image := must(png.DecodeConfig(base64.NewDecoder(base64.StdEncoding, strings.NewReader(text(made["barcode"])))))
+		check("the size of the barcode", image.Width == 200 && image.Height == 200)
 		code := text(must(logical.Read("totp/code/ann")).Data["code"])
 		equal("valid", must(logical.Write("totp/code/ann", fields{"code": code})).Data["valid"], any(true))
 		_, err := logical.Write("totp/code/ann", fields{"code": code})
