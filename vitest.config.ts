@@ -11,8 +11,9 @@ export default defineConfig({
       { test: { name: 'seal', ...turn(1), include: ['test/seal/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       { test: { name: 'api', ...turn(2), include: ['test/api/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       { test: { name: 'fuzz', ...turn(2), include: ['test/fuzz/**/*.test.ts'], testTimeout: 900_000, hookTimeout: 120_000 } },
-      { test: { name: 'operator', ...turn(3), include: ['test/operator/**/*.test.ts'], ...slow } },
-      { test: { name: 'e2e', ...turn(4), include: ['test/e2e/**/*.test.ts'], ...slow } },
+      { test: { name: 'clients', ...turn(3), include: ['test/clients/**/*.test.ts'], ...slow } },
+      { test: { name: 'operator', ...turn(4), include: ['test/operator/**/*.test.ts'], ...slow } },
+      { test: { name: 'e2e', ...turn(5), include: ['test/e2e/**/*.test.ts'], ...slow } },
     ],
   },
 });

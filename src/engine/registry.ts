@@ -94,6 +94,8 @@ function tokenPort({
     },
     entityOf: (name) =>
       identity.resolveAlias({ name, mountAccessor: accessor, mountType: 'token', mountPath: 'auth/token/' }),
+    identityPolicies: async ({ entityId }) =>
+      entityId === '' ? [] : (await identity.policiesOf(entityId)).identityPolicies,
     revoke: (hash) => tokens.revoke(hash),
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
     sweep: () => tokens.sweep(),

@@ -80,6 +80,9 @@ test('the configuration is written whole and read without the token', async () =
   expect((await config({ pem_keys: 'x' })).body.errors).toEqual([
     'data does not contain any valid RSA or ECDSA public keys',
   ]);
+  expect((await config({ kubernetes_ca_cert: '' })).body.errors).toEqual([
+    'kubernetes_ca_cert must be given when disable_local_ca_jwt is true',
+  ]);
   expect((await config({ issuer: 'me', disable_iss_validation: false })).status).toBe(204);
   const read = await engine.call('GET', 'auth/kubernetes/config');
   expect(read.body.data).toEqual({

@@ -85,6 +85,22 @@ describe('with the provider of a vault', () => {
     });
   });
 
+  test('a provider without a page for authorization gets the query alone', async () => {
+    await engine.call('POST', 'sys/auth/bare', { type: 'oidc' });
+    await engine.call('POST', 'identity/oidc/config', { issuer: engine.address });
+    const configured = await engine.call('POST', 'auth/bare/config', {
+      oidc_discovery_url: `${engine.address}/v1/identity/oidc`,
+      oidc_client_id: 'bare-client',
+      oidc_client_secret: 'canary-client-secret',
+    });
+    expect(configured.status).toBe(204);
+    const fields = { user_claim: 'sub', allowed_redirect_uris: REDIRECT };
+    await engine.call('POST', 'auth/bare/role/web', fields);
+    const body = { role: 'web', redirect_uri: REDIRECT };
+    const { auth_url } = (await engine.call('POST', 'auth/bare/oidc/auth_url', body, '')).body.data;
+    expect(auth_url).toMatch(/^\?client_id=bare-client&/);
+  });
+
   test('a person who is signed in there gets a token here, once', async () => {
     const { code, state } = await authorize(await start({ client_nonce: 'mine', role: '' }));
     expect((await callback({ code, state: 'st_x' })).body.errors).toEqual([

@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { scan } from './support/barcode.ts';
 import { saveGroup } from '../../src/engine/identity/groups.ts';
 import { decodeBase32 } from '../../src/lib/totp/base32.ts';
 import { type CodeShape, codeAt } from '../../src/lib/totp/code.ts';
@@ -80,7 +81,8 @@ describe('codes', () => {
 
   test('of a secret are good once; the secret is shown once', async () => {
     expect(await validate('000000')).toMatch(/not present/);
-    const { url } = (await post('method/totp/generate', { method_id: id }, ann)).data;
+    const { url, barcode } = (await post('method/totp/generate', { method_id: id }, ann)).data;
+    expect(scan(barcode)).toBe(url);
     expect(url).toMatch(new RegExp(`^otpauth://totp/Vault:${ann}\\?`));
     expect(await post('method/totp/admin-generate', { method_id: id, entity_id: ann })).toMatchObject({
       data: null,

@@ -48,6 +48,18 @@ test('tokens are listed, looked up and revoked as leases by their path', async (
   expect(await isAlive(bob)).toBe(false);
 });
 
+test('a lease that is revoked is not listed any more, whether its caller waits or not', async () => {
+  await call('POST', 'sys/mounts/leased', { type: 'pki' });
+  await call('POST', 'leased/root/generate/internal', { common_name: 'x', ttl: '1h', key_type: 'ec' });
+  await call('POST', 'leased/roles/r', { allow_any_name: true, generate_lease: true, key_type: 'ec' });
+  for (const more of [{}, { sync: true }]) {
+    const { lease_id } = (await call('POST', 'leased/issue/r', { common_name: 'a', ttl: '30m' })).body;
+    expect((await call('LIST', 'sys/leases/lookup/leased')).body.data.keys).toEqual(['issue/']);
+    await call('PUT', 'sys/leases/revoke', { lease_id, ...more });
+    expect((await call('LIST', 'sys/leases/lookup/leased')).status).toBe(404);
+  }
+});
+
 test('what is no lease is told as the peer tells it', async () => {
   expect((await call('PUT', 'sys/leases/lookup', { lease_id: 'nosuch' })).body.errors).toEqual([
     'invalid lease',

@@ -65,9 +65,9 @@ describe('authorities', () => {
       'configured as the default',
     );
     expect((await call('DELETE', 'ssh/issuer/none')).status).toBe(204);
-    expect((await call('DELETE', 'ssh/config/ca')).body.warnings).toEqual([
-      "Deleted 1 issuers, including the configured 'default'.",
-    ]);
+    const gone = await call('DELETE', 'ssh/config/ca');
+    expect([gone.status, gone.body]).toEqual([204, undefined]);
+    expect((await call('LIST', 'ssh/issuers')).body.data?.keys ?? []).toEqual([]);
   });
 
   test.each([
@@ -205,9 +205,15 @@ describe('roles and certificates', () => {
       [{ critical_options: { x: '' } }, 'critical options not on allowed list: [x]'],
       [{ cert_type: 'host' }, "cert_type 'host' is not allowed by role"],
       [{ cert_type: 'x' }, "cert_type must be either 'user' or 'host'"],
-      [{ valid_principals: '' }, expect.stringContaining('globally-valid certificate')],
     ] as const)
       expect(await refusal('POST', 'ssh/sign/full', { public_key, ...body })).toEqual([400, text]);
+    const unsaid = await call('POST', 'ssh/sign/full', { public_key, valid_principals: '' });
+    expect(ssh.inspect(unsaid.body.data.signed_key)).toMatch(/Principals:\s+alice\n/);
+    await role('undefaulted', { allowed_users: 'alice' });
+    for (const more of [{}, { valid_principals: '' }])
+      expect((await refusal('POST', 'ssh/sign/undefaulted', { public_key, ...more }))[1]).toContain(
+        'globally-valid certificate',
+      );
     expect(await refusal('POST', 'ssh/sign/full', {})).toEqual([400, 'missing public_key']);
     expect((await refusal('POST', 'ssh/sign/full', { public_key: 'ssh-rsa AAAA' }))[1]).toContain(
       'failed to parse',

@@ -25,6 +25,28 @@ describe('tokens', () => {
     expect((await self(auth.client_token)).status).toBe(403);
   });
 
+  test('a token sees what is left of its uses after this one, and the policies of its entity', async () => {
+    const { auth } = await create({ policies: ['app'], num_uses: 2 });
+    expect((await self(auth.client_token)).body.data.num_uses).toBe(1);
+    expect((await self(auth.client_token)).body.data.num_uses).toBe(0);
+    expect((await self(auth.client_token)).status).toBe(403);
+
+    const entity = await engine.call('POST', 'identity/entity', { name: 'robot', policies: ['by-entity'] });
+    const accessor = (await engine.call('GET', 'sys/auth')).body.data['token/'].accessor;
+    await engine.call('POST', 'identity/entity-alias', {
+      name: 'robot',
+      canonical_id: entity.body.data.id,
+      mount_accessor: accessor,
+    });
+    await engine.call('POST', 'auth/token/roles/robots', { allowed_entity_aliases: 'robot' });
+    const answer = await engine.call('POST', 'auth/token/create/robots', { entity_alias: 'robot' });
+    expect((await self(answer.body.auth.client_token)).body.data).toMatchObject({
+      policies: ['root'],
+      identity_policies: ['by-entity'],
+      external_namespace_policies: {},
+    });
+  });
+
   test('an expired token is refused at once, and is swept with its children and cubbyhole', async () => {
     const { auth } = await create({ policies: ['app'], ttl: '2s' });
     await engine.call('PUT', 'cubbyhole/x', { v: 1 }, auth.client_token);

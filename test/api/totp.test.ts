@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestEngine } from './support/engine.ts';
+import { scan } from './support/barcode.ts';
 
 interface Exchange {
   readonly request: { readonly method: string; readonly path: string; readonly body?: any };
@@ -44,6 +45,17 @@ describe('recorded exchanges', () => {
 });
 
 describe('keys and codes', () => {
+  test('the barcode of a new key is what an authenticator scans', async () => {
+    const key = { generate: true, issuer: 'Vault', account_name: 'canary@example.com' };
+    for (const qr_size of [200, 512]) {
+      const { barcode, url } = (await post('keys/scanned', { ...key, qr_size })).body.data;
+      expect(scan(barcode)).toBe(url);
+    }
+    for (const qr_size of [20, 100_000])
+      expect((await post('keys/odd', { ...key, qr_size })).status).toBe(400);
+    expect((await get('keys/odd')).status).toBe(404);
+  });
+
   test('a code of a generated key is good once', async () => {
     const made = await post('keys/gen', { generate: true, issuer: 'Vault', account_name: 'a@b.c', skew: 0 });
     expect(made.body.data.url).toMatch(/^otpauth:\/\/totp\/Vault:a@b\.c\?.*secret=[A-Z2-7]{32}/);

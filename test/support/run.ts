@@ -33,6 +33,11 @@ await ensurePrograms(
     'mariadb-install-db',
     'ssh-keygen',
     'sshd',
+    'zbarimg',
+    'curl',
+    'go',
+    'python3',
+    '/usr/share/doc/python3-venv',
   ],
   toTerminal,
 );

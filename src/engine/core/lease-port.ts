@@ -31,7 +31,7 @@ export function leasePort({ leases, tokens }: Vault): SysPort['leases'] {
         return undefined;
       }
       if (sync) return leases.revoke(id);
-      await leases.expire(id);
+      await leases.expireSoon(id);
       return undefined;
     },
     revokePrefix: async (prefix, { sync, force }) => {

@@ -72,15 +72,14 @@ export class EpochKeys {
     );
   }
 
-  /** Wraps a key by the seal's current key. @returns whether there was something to do. @throws ERR_HSM_*, ERR_SEAL_BLOB */
-  async rewrap(epoch: number): Promise<boolean> {
-    if (await this.#isCurrent(epoch)) return false;
+  /** Wraps a key by the seal's current key, if another one does. @throws ERR_HSM_*, ERR_SEAL_BLOB */
+  async rewrap(epoch: number): Promise<void> {
+    if (await this.#isCurrent(epoch)) return;
     const { storage, seal, clusterId, signal } = this.#ports;
     const stored = await getJson<StoredKey>(storage, PREFIX + epoch);
-    if (stored === undefined) return false;
+    if (stored === undefined) return;
     using secret = await open(stored, seal, clusterId, signal);
     await storage.write([jsonPut(PREFIX + epoch, await close(secret, seal, clusterId, signal))]);
-    return true;
   }
 
   /** Forgets the keys. */

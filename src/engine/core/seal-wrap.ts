@@ -117,7 +117,10 @@ export class SealWrap {
   rewrapKeys(): Promise<void> {
     return this.#attempt('the keys of seal wrap', async () => {
       for (const epoch of await this.#keys.epochs())
-        await this.#attempt('a key of seal wrap', async () => this.#count(await this.#keys.rewrap(epoch)));
+        await this.#attempt('a key of seal wrap', async () => {
+          await this.#keys.rewrap(epoch);
+          this.#count();
+        });
     });
   }
 
@@ -216,12 +219,11 @@ export class SealWrap {
       if (value === undefined || isWrapped(value) === this.wraps) return;
       const plain: StorageOperation = { type: 'put', key, value: await this.#unwrap(key, value) };
       await storage.write(this.wraps ? await this.#wrap([plain], () => true) : [plain]);
-      this.#count(true);
+      this.#count();
     });
   }
 
-  #count(done: boolean): void {
-    if (!done) return;
+  #count(): void {
     const { processed, succeeded } = this.#status;
     this.#status = { ...this.#status, processed: processed + 1, succeeded: succeeded + 1 };
   }

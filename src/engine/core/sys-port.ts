@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { KeyRandom } from '../../lib/key-random.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
@@ -20,6 +21,7 @@ export interface SysPortOptions extends QuorumPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly keyRandom: KeyRandom;
+  readonly log: Logger;
   readonly factories: BackendFactories;
   readonly version: string;
   readonly apiAddress?: string;
@@ -34,7 +36,7 @@ const NANOSECONDS = 1_000_000_000;
 
 /** An open vault as the system backend sees it. */
 export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promise<void>): SysPort {
-  const { clock, random, keyRandom, factories, version, apiAddress = '' } = options;
+  const { clock, random, keyRandom, factories, version, apiAddress = '', log } = options;
   const { mounts, policies, tokens, barrier, wrapping, auditTable, lockout } = vault;
   const quorum = { ...options, random: keyRandom, barrier, requirePgp: options.requirePgpShares };
   return {
@@ -64,8 +66,16 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     mounts: {
       entries: (table) => mounts.entries(table),
       leaseTtl: (config) => mounts.leaseTtl(config),
-      mount: (request) => mounts.mount(request),
-      unmount: (table, path) => mounts.unmount(table, path),
+      mount: async (request) => {
+        const entry = await mounts.mount(request);
+        if (!('refused' in entry)) log.info({ ...placeOf(entry), type: entry.type }, 'successful mount');
+        return entry;
+      },
+      unmount: async (table, path) => {
+        const refused = await mounts.unmount(table, path);
+        if (refused === undefined) log.info(placeOf({ table, path }), 'successfully unmounted');
+        return refused;
+      },
       tune: (table, path, edit) => mounts.tune(table, path, edit),
       find: (path) => mounts.router.find(path),
       all: () => mounts.router.all(),
@@ -91,6 +101,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     rotate: async () => {
       await keyRandom.ready();
       await barrier.rotate(keyRandom, new Date(clock.now()));
+      log.info({ term: barrier.keyStatus().term }, 'the key of the barrier was rotated');
     },
     rotateRoot: () => commitRootKey(quorum),
     generateRoot: createGenerateRoot({ ...quorum, issue: rootTokensOf(tokens) }),
@@ -107,4 +118,10 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     process: options.process.port,
     rawStorage: options.rawStorage ? vault.sealWrap.raw() : undefined,
   };
+}
+
+function placeOf({ table, path }: { readonly table: 'mounts' | 'auth'; readonly path: string }): {
+  path: string;
+} {
+  return { path: table === 'auth' ? `auth/${path}` : path };
 }

@@ -45,7 +45,7 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
     port.mounts.entries(among).find((entry) => entry.path === slash(name));
   const missing = (name: string, among = table): Response =>
     badRequest(
-      among === 'auth' ? `no auth engine at ${slash(name)}` : `no secret engine mount at ${slash(name)}`,
+      among === 'auth' ? `No auth engine at ${slash(name)}` : `No secret engine mount at ${slash(name)}`,
     );
 
   return [
@@ -118,7 +118,8 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         read: {
           summary: 'Read the configuration of the mount.',
           handler: (_request, values) => {
-            const entry = find(values.path);
+            const target = tuneTarget(table, values.path);
+            const entry = find(target.name, target.table);
             return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
           },
         },
@@ -271,7 +272,7 @@ function slash(name: string): string {
   return name.endsWith('/') ? name : `${name}/`;
 }
 
-// Below sys/mounts, `auth/x/tune` is the auth method's.
+// Below sys/mounts, `auth/x` and `auth/x/tune` are the auth method's.
 function tuneTarget(table: Table, name: string): { readonly table: Table; readonly name: string } {
   return table === 'mounts' && name.startsWith('auth/')
     ? { table: 'auth', name: name.slice('auth/'.length) }

@@ -5,8 +5,12 @@ import { type Report, step } from './progress.ts';
 
 /** Debian package that brings each program the harness calls. */
 const packageOf = {
+  curl: 'curl',
+  zbarimg: 'zbar-tools',
   etcd: 'etcd-server',
   go: 'golang-go',
+  python3: 'python3-venv',
+  '/usr/share/doc/python3-venv': 'python3-venv',
   containerd: 'containerd',
   ctr: 'containerd',
   runc: 'runc',

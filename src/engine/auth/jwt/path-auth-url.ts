@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { member } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, type Response } from '../../logical/response.ts';
 import { startDeviceFlow } from './device-flow.ts';
@@ -77,11 +78,13 @@ async function authUrl(
   request: OidcRequest,
   namespace: string,
 ): Promise<string | IssuerFailure> {
-  const endpoint = await issuer.endpoint('authorization_endpoint');
-  if (endpoint instanceof IssuerFailure) return endpoint;
+  const document = await issuer.discover();
+  if (document instanceof IssuerFailure) return document;
+  // A provider that names no such endpoint gets the query alone, as from Vault: its client adds the rest.
+  const named = member(document, 'authorization_endpoint');
+  const endpoint = typeof named === 'string' ? named : '';
   const implicit = hasResponseType(config, 'id_token');
-  const url = new URL(endpoint);
-  const parameters: Record<string, string> = {
+  const parameters = new URLSearchParams({
     client_id: config.clientId,
     nonce: request.nonce,
     redirect_uri: request.redirectUri,
@@ -96,7 +99,6 @@ async function authUrl(
           code_challenge: createHash('sha256').update(request.codeVerifier).digest('base64url'),
           code_challenge_method: 'S256',
         }),
-  };
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  return url.href;
+  });
+  return `${endpoint}${endpoint.includes('?') ? '&' : '?'}${parameters.toString()}`;
 }

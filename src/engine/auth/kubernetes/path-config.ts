@@ -70,6 +70,8 @@ export function configPaths(store: KubernetesStore): Path[] {
           summary: 'Write the configuration; what is left out is set back.',
           handler: async (_request, values) => {
             if (values.kubernetes_host === '') return badRequest('no host provided');
+            if (values.disable_local_ca_jwt && values.kubernetes_ca_cert === '')
+              return badRequest('kubernetes_ca_cert must be given when disable_local_ca_jwt is true');
             if (!values.pem_keys.every(isPublicKey))
               return badRequest('data does not contain any valid RSA or ECDSA public keys');
             await store.putConfig({

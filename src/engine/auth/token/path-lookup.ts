@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
-import type { TokenEntry } from '../../logical/request.ts';
+import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, data, keys, permissionDenied, type Response } from '../../logical/response.ts';
 import type { TokenPort } from './port.ts';
 
@@ -10,8 +10,22 @@ const tokenField = { type: 'string', description: 'Token to lookup', default: ''
 
 /** lookup, lookup-self, lookup-accessor and the list of accessors. */
 export function lookupPaths(tokens: TokenPort): Path[] {
-  const render = (entry: TokenEntry | undefined, id: string, otherwise: Response): Response =>
-    entry === undefined ? otherwise : data(describe(entry, id, tokens.now()));
+  const render = async (
+    entry: TokenEntry | undefined,
+    id: string,
+    otherwise: Response,
+  ): Promise<Response> => {
+    if (entry === undefined) return otherwise;
+    const byIdentity = await tokens.identityPolicies(entry);
+    return data({
+      ...describe(entry, id, tokens.now()),
+      ...(byIdentity.length === 0
+        ? {}
+        : { external_namespace_policies: {}, identity_policies: [...byIdentity] }),
+    });
+  };
+  const self = ({ token, tokenText = '' }: LogicalRequest, otherwise: Response): Promise<Response> =>
+    render(token === undefined ? undefined : afterThisUse(token), tokenText, otherwise);
 
   return [
     path({
@@ -21,11 +35,11 @@ export function lookupPaths(tokens: TokenPort): Path[] {
       operations: {
         read: {
           summary: 'Look up the calling token.',
-          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+          handler: (request) => self(request, permissionDenied),
         },
         update: {
           summary: 'Look up the calling token.',
-          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+          handler: (request) => self(request, permissionDenied),
         },
       },
     }),
@@ -51,13 +65,13 @@ export function lookupPaths(tokens: TokenPort): Path[] {
       operations: {
         read: {
           summary: 'Look up the calling token.',
-          handler: (request) => render(request.token, request.tokenText ?? '', permissionDenied),
+          handler: (request) => self(request, permissionDenied),
         },
         update: {
           summary: 'Look up a token.',
           handler: async (request, values) =>
             values.token === ''
-              ? render(request.token, request.tokenText ?? '', badToken)
+              ? self(request, badToken)
               : render(await tokens.lookup(values.token), values.token, badToken),
         },
       },
@@ -76,6 +90,11 @@ export function lookupPaths(tokens: TokenPort): Path[] {
       },
     }),
   ];
+}
+
+// A request sees its token as it was before.
+function afterThisUse(token: TokenEntry): TokenEntry {
+  return { ...token, numUses: Math.max(token.numUses - 1, 0) };
 }
 
 function describe(entry: TokenEntry, id: string, now: number): JsonObject {

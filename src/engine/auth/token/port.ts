@@ -12,6 +12,8 @@ export interface TokenPort {
   renewLogin(entry: TokenEntry, request: LogicalRequest): Promise<Renewal>;
   /** Finds or makes the entity of an alias of this method. */
   entityOf(alias: string): Promise<{ readonly id: string; readonly disabled: boolean }>;
+  /** Policies that a token has by its entity. */
+  identityPolicies(entry: TokenEntry): Promise<readonly string[]>;
   revoke(hash: string): Promise<void>;
   revokeOrphan(hash: string): Promise<void>;
   sweep(): Promise<number>;

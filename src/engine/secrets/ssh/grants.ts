@@ -26,7 +26,7 @@ export async function grantPrincipals(
   const allowed = isUser ? role.allowedUsers : role.allowedDomains;
   const templated = isUser ? role.allowedUsersTemplate : role.allowedDomainsTemplate;
   let wanted: readonly string[] = names(asked ?? '');
-  if (asked === undefined && isUser) {
+  if (wanted.length === 0 && isUser) {
     const rendered = await renderNames(role, role.defaultUser, role.defaultUserTemplate, render);
     if (rendered instanceof Refused) return rendered;
     wanted = rendered;

@@ -67,10 +67,8 @@ export function issuerPaths(store: SshStore, random: Random): Path[] {
           summary: 'Delete all issuers.',
           handler: () =>
             store.exclusive('issuers', async () => {
-              const deleted = await store.deleteIssuers();
-              return deleted === 0
-                ? empty
-                : data(null, [`Deleted ${deleted} issuers, including the configured 'default'.`]);
+              await store.deleteIssuers();
+              return empty;
             }),
         },
       },

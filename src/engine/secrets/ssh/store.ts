@@ -126,13 +126,12 @@ export class SshStore {
   }
 
   /** @returns how many there were */
-  async deleteIssuers(): Promise<number> {
+  async deleteIssuers(): Promise<void> {
     const ids = await this.issuerIds();
     await this.#storage.write([
       ...ids.map((id) => ({ type: 'delete', key: `issuer/${id}` }) as const),
       { type: 'delete', key: 'issuers' },
     ]);
-    return ids.length;
   }
 
   /** Makes a one-time password; at rest it is named by its HMAC only. */

@@ -1,3 +1,5 @@
+import type { JsonObject } from '../../../lib/json.ts';
+import { barcode, MAX_BARCODE_SIZE } from '../../../lib/qr/barcode.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
@@ -118,10 +120,10 @@ export function keyPaths(store: TotpStore, random: Random): Path[] {
             if (!NAME.test(fields.name)) return unsupportedPath;
             const key = readKey(fields, random);
             if (typeof key === 'string') return badRequest(key);
+            const told = !fields.generate || !fields.exported ? undefined : exported(key, fields.qr_size);
+            if (typeof told === 'string') return badRequest(told);
             await store.put(fields.name, key);
-            if (!fields.generate || !fields.exported) return empty;
-            const url = formatOtpAuth(key.key, key.issuer, key.accountName, key);
-            return data(fields.qr_size === 0 ? { url } : { barcode: '', url });
+            return told === undefined ? empty : data(told);
           },
         },
         delete: {
@@ -136,6 +138,16 @@ export function keyPaths(store: TotpStore, random: Random): Path[] {
   ];
 }
 
+/** What a new key is shown as, once. */
+function exported(key: StoredKey, size: number): JsonObject | string {
+  const url = formatOtpAuth(key.key, key.issuer, key.accountName, key);
+  if (size === 0) return { url };
+  const image = barcode(url, size);
+  return image === undefined
+    ? 'failed to generate QR code image: the code does not fit into qr_size'
+    : { barcode: image, url };
+}
+
 function readKey(given: Given, random: Random): StoredKey | string {
   const named = fromUrl(given);
   if (typeof named === 'string') return named;
@@ -145,6 +157,7 @@ function readKey(given: Given, random: Random): StoredKey | string {
   if (!isAlgorithm(algorithm)) return 'the algorithm value is not valid';
   if (period <= 0) return 'the period value must be greater than zero';
   if (skew !== 0 && skew !== 1) return 'the skew value must be 0 or 1';
+  if (named.qr_size > MAX_BARCODE_SIZE) return `the qr_size value must be at most ${MAX_BARCODE_SIZE}`;
   if (named.qr_size < 0) return 'the qr_size value must be greater than or equal to zero';
   if (named.key_size <= 0) return 'the key_size value must be greater than zero';
   if (named.key_size > MAX_KEY_SIZE) return `the key_size value must not be greater than ${MAX_KEY_SIZE}`;

@@ -1,3 +1,4 @@
+import { barcode } from '../../../../lib/qr/barcode.ts';
 import type { IdentityStore } from '../../../identity/store.ts';
 import { type Path, path } from '../../../logical/logical.ts';
 import { badRequest, data, empty, type Response } from '../../../logical/response.ts';
@@ -66,7 +67,7 @@ async function generate(store: IdentityStore, id: string, entity: string): Promi
   const url = await store.mfa.generate(method, found.id);
   return url === undefined
     ? data(null, [`Entity already has a secret for MFA method ${JSON.stringify(method.name)}`])
-    : data({ barcode: '', url });
+    : data({ barcode: barcode(url, method.qrSize) ?? '', url });
 }
 
 function unknown(id: string): Response {
