@@ -4,7 +4,7 @@ import { ConfigInvalid, type Environment, flag, named, scalar, variable } from '
 
 /** One seal block, its values as text. */
 export interface SealStanza {
-  readonly type: 'pkcs11' | 'shamir';
+  readonly type: 'pkcs11' | 'shamir' | 'break-glass';
   /** By which variables of the environment name it when there are several; its type unless `name` is given. */
   readonly name: string;
   readonly stanza: Readonly<Record<string, string>>;
@@ -43,6 +43,10 @@ export function parseSeals(
     throw new ConfigInvalid('more than one seal is disabled', {
       hint: 'a vault migrates away from one seal: keep that one',
     });
+  if (enabled.some((each) => each.type === 'break-glass'))
+    throw new ConfigInvalid('the break-glass seal cannot be the seal of a vault', {
+      hint: 'give it disabled = "true": the vault migrates away from it, to the other seal block or to Shamir',
+    });
   if (retired?.type === 'shamir')
     throw new ConfigInvalid('Shamir seals cannot be set disabled (they should simply not be set)');
   if (target !== undefined && target.name === retired?.name && target.type === retired.type)
@@ -50,7 +54,7 @@ export function parseSeals(
       hint: 'give each seal block a name of its own, such as name = "old"',
     });
   const said = variable(env, 'seal_type');
-  if (said !== undefined && !isSealType(said))
+  if (said !== undefined && said !== 'pkcs11' && said !== 'shamir')
     throw new ConfigInvalid('the seal is of an unsupported type', {
       hint: 'VAULT_SEAL_TYPE may be pkcs11 or shamir',
     });
@@ -97,7 +101,7 @@ function inOrder<S extends SealStanza>(enabled: readonly S[]): readonly S[] {
 }
 
 function isSealType(type: string): type is SealStanza['type'] {
-  return type === 'pkcs11' || type === 'shamir';
+  return type === 'pkcs11' || type === 'shamir' || type === 'break-glass';
 }
 
 function parseBlock(block: HclBlock): SealStanza & { readonly disabled: boolean } {

@@ -30,6 +30,7 @@ import { factories } from './registry.ts';
 import { sanitized } from './sanitized-config.ts';
 import { createSealGroup, type Member } from './seal/group/group.ts';
 import type { Seal } from './seal/seal.ts';
+import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
@@ -178,6 +179,7 @@ function createSeal(
   metrics: Metrics,
 ): Seal {
   if (stanzas.some(({ type }) => type === 'shamir')) return createShamirSeal(random);
+  if (stanzas.some(({ type }) => type === BREAK_GLASS)) return createBreakGlassSeal();
   const alone = whole.moreSeals.length === 0 && whole.migrateFrom?.type !== whole.seal.type;
   const members = stanzas.map(({ stanza, name, type }): Member => {
     const { config, warnings } = parsePkcs11Config(stanza, alone ? env : environmentOfOne(stanza, name, env));
@@ -185,7 +187,7 @@ function createSeal(
     const meter = sealMeter(metrics, type);
     return { name, seal: createPkcs11Seal({ config, log: log.part('seals'), clock, random, meter }) };
   });
-  return createSealGroup(members, log.part('seals'));
+  return createSealGroup(members, { random, log: log.part('seals') });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

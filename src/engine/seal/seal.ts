@@ -46,6 +46,11 @@ export interface HsmSeal extends Seal {
   backends(): readonly SealBackendState[];
   /** Calls back whenever health() turns from healthy to not, or back. */
   onChange(listener: () => void): void;
+  /**
+   * From now on, what is wrapped is sealed to this public key too (break-glass.ts).
+   * @param publicKey base64; undefined: to none any more
+   */
+  breakGlass(publicKey: string | undefined): void;
 }
 
 export function isHsmSeal(seal: Seal): seal is HsmSeal {
@@ -101,7 +106,8 @@ export function isCurrent(seal: HsmSeal, keys: readonly SealKeyName[]): boolean 
 /** Told of each encryption and decryption by the seal. */
 export type SealMeter = (operation: 'encrypt' | 'decrypt', milliseconds: number, failed: boolean) => void;
 
-export type SealType = 'pkcs11' | 'shamir';
+/** `break-glass` opens only: a vault is never under it. */
+export type SealType = 'pkcs11' | 'shamir' | 'break-glass';
 
 export interface SealCallOptions {
   readonly signal: AbortSignal;

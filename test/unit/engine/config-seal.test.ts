@@ -28,6 +28,7 @@ describe('the seal blocks', () => {
       `${NEW}\nseal "pkcs11" { lib = "/c" }`,
       /priority of its own/,
     ],
+    ['break-glass as the seal of a vault', 'seal "break-glass" {}', /cannot be the seal of a vault/],
     [
       'two of the same priority',
       'seal "pkcs11" { name = "a" priority = 1 }\nseal "pkcs11" { name = "b" priority = 1 }',

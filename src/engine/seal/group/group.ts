@@ -1,5 +1,7 @@
+import { fromBase64, toHex } from '../../../lib/bytes.ts';
 import { Aborted } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
+import type { Random } from '../../../lib/random.ts';
 import type { Secret } from '../../../lib/secret.ts';
 import { HsmError } from '../pkcs11/errors.ts';
 import {
@@ -12,6 +14,7 @@ import {
   type SealKey,
   type SealKeyName,
 } from '../seal.ts';
+import { BREAK_GLASS, publicKeyOf, sealToPublicKey } from '../break-glass.ts';
 import { decodeParts, encodeParts, type Part } from './blob.ts';
 
 /**
@@ -21,7 +24,8 @@ import { decodeParts, encodeParts, type Part } from './blob.ts';
  *     its part when everything is rewrapped (core/seal-rewrap.ts).
  * I2  What is unwrapped is tried with the healthy ones first, then in the order of their priority.
  * I3  The group is healthy when all of them are; it works as long as one does.
- * I4  One HSM alone stores what it would store without a group.
+ * I4  With a break-glass key, everything has a part for the people too; nothing of theirs is ever opened here.
+ * I5  One HSM alone stores what it would store without a group.
  */
 export interface Member {
   /** As the configuration names it. */
@@ -29,18 +33,26 @@ export interface Member {
   readonly seal: HsmSeal;
 }
 
+export interface GroupPorts {
+  readonly random: Random;
+  readonly log: Logger;
+}
+
 /** @param members the one to be tried first comes first; at least one */
-export function createSealGroup(members: readonly Member[], log: Logger): HsmSeal {
-  return new SealGroup(members, log);
+export function createSealGroup(members: readonly Member[], ports: GroupPorts): HsmSeal {
+  return new SealGroup(members, ports);
 }
 
 class SealGroup implements HsmSeal {
   readonly type = 'pkcs11';
   readonly #members: readonly Member[];
+  readonly #random: Random;
   readonly #log: Logger;
+  #breakGlass: string | undefined;
 
-  constructor(members: readonly Member[], log: Logger) {
+  constructor(members: readonly Member[], { random, log }: GroupPorts) {
     this.#members = members;
+    this.#random = random;
     this.#log = log;
   }
 
@@ -63,7 +75,13 @@ class SealGroup implements HsmSeal {
         { wrapped: parts.map(({ name }) => name) },
         'a value was wrapped without one of the HSMs: it is wrapped again when that one works',
       );
-    return encodeParts(this.#members.length === 1 ? parts : parts.toSorted(by(this.#members)));
+    const people = this.#breakGlass;
+    if (people === undefined) return encodeParts(parts);
+    const seed = this.#random.bytes(32);
+    return encodeParts([
+      ...parts,
+      { name: BREAK_GLASS, blob: sealToPublicKey(people, plaintext, context, seed) },
+    ]);
   }
 
   unwrap(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Secret> {
@@ -103,6 +121,7 @@ class SealGroup implements HsmSeal {
 
   keysOf(blob: Uint8Array): readonly SealKeyName[] {
     const keys = decodeParts(blob).flatMap((part) => {
+      if (part.name === BREAK_GLASS) return breakGlassKeys(publicKeyOf(part.blob));
       const reader = this.#members.find(({ name }) => name === part.name) ?? this.#members[0];
       return reader === undefined ? [] : reader.seal.keysOf(part.blob);
     });
@@ -111,7 +130,18 @@ class SealGroup implements HsmSeal {
   }
 
   backends(): readonly SealBackendState[] {
-    return this.#members.map(({ name, seal }) => ({ name, health: seal.health(), key: seal.key() }));
+    return [
+      ...this.#members.map(({ name, seal }) => ({ name, health: seal.health(), key: seal.key() })),
+      ...breakGlassKeys(this.#breakGlass).map((key) => ({
+        name: BREAK_GLASS,
+        health: { healthy: true, terminal: false },
+        key: { ...key, attributes: {} },
+      })),
+    ];
+  }
+
+  breakGlass(publicKey: string | undefined): void {
+    this.#breakGlass = publicKey;
   }
 
   onChange(listener: () => void): void {
@@ -145,7 +175,7 @@ class SealGroup implements HsmSeal {
   }
 
   #first<T>(blob: Uint8Array, attempt: (seal: HsmSeal, part: Uint8Array) => Promise<T>): Promise<T> {
-    const parts = decodeParts(blob);
+    const parts = decodeParts(blob).filter(({ name }) => name !== BREAK_GLASS);
     const named = parts.some(({ name }) => this.#members.some((member) => member.name === name));
     const able = this.#members.flatMap((member) =>
       parts
@@ -182,7 +212,9 @@ class SealGroup implements HsmSeal {
   }
 }
 
-function by(members: readonly Member[]): (a: Part, b: Part) => number {
-  const rank = ({ name }: Part): number => members.findIndex((member) => member.name === name);
-  return (a, b) => rank(a) - rank(b);
+// Named as an HSM's key is, so that it is counted and asked for among them.
+function breakGlassKeys(publicKey: string | undefined): readonly SealKeyName[] {
+  if (publicKey === undefined) return [];
+  const keyId = toHex(fromBase64(publicKey) ?? new Uint8Array());
+  return [{ mechanism: 'X25519', keyLabel: BREAK_GLASS, keyId, checkValue: '' }];
 }

@@ -184,6 +184,10 @@ class AgentSeal implements Pkcs11Seal {
     return [{ name: '', health: this.#health, key: this.#key }];
   }
 
+  breakGlass(publicKey: string | undefined): void {
+    if (publicKey !== undefined) throw new TypeError('a seal of one HSM alone has no room for another part');
+  }
+
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }
