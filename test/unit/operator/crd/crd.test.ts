@@ -4,15 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { buildDefinition, structuralSchema } from '../../../../src/operator/crd.ts';
-import { recoveryCeremonyKind } from '../../../../src/operator/recoveryceremony/kind.ts';
+import { kinds } from '../../../../src/operator/kinds.ts';
 import { recoveryCeremonySpec } from '../../../../src/operator/recoveryceremony/schema.ts';
-import { sealedVaultKind } from '../../../../src/operator/sealedvault/kind.ts';
 import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 
-describe.each([sealedVaultKind, recoveryCeremonyKind])('$type.kind', (kind) => {
+describe.each([...kinds])('$type.kind', (kind) => {
   const text = read('crds', `sealedvault.io_${kind.type.plural}.yaml`);
 
   test('is on disk as its schema says', () => {

@@ -1,0 +1,94 @@
+import { isoSeconds } from '../../sealedvault/status.ts';
+import type { SealedVault } from '../../sealedvault/kind.ts';
+import type { RecoveryCeremony } from '../kind.ts';
+import type { KeyFinding } from '../people/keys.ts';
+import { durationMs } from '../schema.ts';
+import type { PersonSpec } from '../spec.ts';
+import type { FrozenHolders, FrozenPerson, Manifest } from './manifest.ts';
+
+/** What a plan is made of, besides the ceremony itself. */
+export interface PlanInputs {
+  readonly vault: SealedVault;
+  /** Of all people; each of them has a good key. */
+  readonly findings: readonly KeyFinding[];
+  readonly clusterId: string;
+  readonly holders: FrozenHolders | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly nonce: string;
+}
+
+/** @returns the plan that is to be signed */
+export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs): Manifest {
+  const { vault, findings, now } = inputs;
+  const { keyLabel, keyId } = vault.spec.hsm;
+  const frozen = (people: readonly PersonSpec[]): readonly FrozenPerson[] =>
+    people.flatMap((each) => freezePerson(each, findings));
+  const makesShares = spec.type === 'Initialize' || spec.type === 'RotateRecovery';
+  const people = frozen(spec.people);
+  return {
+    version: 1,
+    ceremony: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' },
+    type: spec.type,
+    vault: { name: vault.metadata.name, uid: vault.metadata.uid ?? '' },
+    clusterId: inputs.clusterId,
+    engineVersion: vault.status?.version ?? '',
+    seal: {
+      type: vault.status?.sealType ?? 'pkcs11',
+      ...(keyLabel === undefined ? {} : { keyLabel }),
+      ...(keyId === undefined ? {} : { keyId }),
+    },
+    ...(makesShares ? { threshold: spec.threshold, custodians: frozen(spec.custodians) } : {}),
+    ...(people.length === 0 ? {} : { people }),
+    ...(inputs.holders === undefined ? {} : { holders: inputs.holders }),
+    ...(spec.approvals === undefined ? {} : { approvals: spec.approvals }),
+    ...(spec.witnesses === undefined ? {} : { witnesses: spec.witnesses }),
+    ...(spec.requester === undefined ? {} : { requester: spec.requester }),
+    ...(spec.rootToken?.encryptTo === undefined ? {} : { rootTokenTo: spec.rootToken.encryptTo }),
+    ...(spec.type === 'GenerateRoot' ? { ttl: spec.rootToken?.ttl ?? '1h' } : {}),
+    expiresAt: isoSeconds(now + durationMs(spec.expiresAfter ?? '72h')),
+    nonce: inputs.nonce,
+  };
+}
+
+function freezePerson({ name, username, group }: PersonSpec, found: readonly KeyFinding[]): FrozenPerson[] {
+  const key = found.find((each) => each.name === name)?.key;
+  if (key === undefined) return [];
+  return [
+    {
+      name,
+      fingerprint: key.fingerprint,
+      encryptionKey: key.encryptionKeyFingerprint,
+      algorithm: key.algorithm,
+      ...(key.expires === undefined ? {} : { expires: key.expires.toISOString() }),
+      publicKey: key.binaryBase64,
+      ...(username === undefined ? {} : { username }),
+      ...(group === undefined ? {} : { group }),
+    },
+  ];
+}
+
+/** @returns who breaks the separation of roles only as a holder of a share in force; undefined when nobody does */
+export function notSeparate(
+  { spec }: RecoveryCeremony,
+  findings: readonly KeyFinding[],
+  holders: FrozenHolders | undefined,
+): string | undefined {
+  return (spec.witnesses?.names ?? []).find((name) => {
+    const fingerprint = findings.find((each) => each.name === name)?.key?.fingerprint;
+    return holders?.custodians.some(
+      (holder) =>
+        holder.name === name || (holder.fingerprint !== '' && holder.fingerprint === fingerprint),
+    );
+  });
+}
+
+/** @returns the people whose keys are no longer those of the plan */
+export function swappedKeys(manifest: Manifest, findings: readonly KeyFinding[]): readonly string[] {
+  return [...(manifest.custodians ?? []), ...(manifest.people ?? [])]
+    .filter(({ name, publicKey }) => {
+      const found = findings.find((each) => each.name === name);
+      return found?.key?.binaryBase64 !== publicKey || found.problem !== undefined;
+    })
+    .map(({ name }) => name);
+}
