@@ -114,9 +114,7 @@ export class CeremonyCalls {
     id: string,
     head: string,
     options: Options,
-  ): Promise<
-    Reply<{ readonly publicKey: string; readonly signature: string; readonly engineTime: string }>
-  > {
+  ): Promise<Reply<{ readonly publicKey: string; readonly signature: string; readonly engineTime: string }>> {
     return this.#call('POST', `sys/ceremony/${id}/attest`, { head }, options, (body) => ({
       publicKey: textOf(body['public_key']),
       signature: textOf(body['signature']),

@@ -45,7 +45,8 @@ export async function judgeApproval(
     return no(`The plan does not name this person as ${role === 'Approver' ? 'an approver' : 'a witness'}.`);
   const stranger = notTheUser(person, spec.username);
   if (stranger !== undefined) return no(stranger);
-  if (role === 'Approver' && !time.approving) return no('It came too late: the ceremony is past its approval.');
+  if (role === 'Approver' && !time.approving)
+    return no('It came too late: the ceremony is past its approval.');
   if (role === 'Witness') {
     if (time.witnessFrom === undefined)
       return no('It came too early: a witness signs when everything else is done.');
@@ -68,8 +69,12 @@ export function notTheUser(person: FrozenPerson, username: string | undefined): 
   return 'The plan lets another Kubernetes user speak for this person: spec.username must be theirs.';
 }
 
-/** @returns the names of approvers whose consent stands in the evidence, each signature checked again */
-export async function consentOf(bundle: Bundle): Promise<ReadonlySet<string>> {
+/**
+ * @param now the moment at which a key must be valid while consent is still to be acted on
+ * @param pending whether it is; a key that expires after the act has begun takes nothing back
+ * @returns the names of approvers whose consent stands in the evidence, each signature checked again
+ */
+export async function consentOf(bundle: Bundle, now: Date, pending: boolean): Promise<ReadonlySet<string>> {
   const { manifest, statements, entries } = bundle;
   const ceremony = ceremonyName(manifest);
   const names = new Set<string>();
@@ -77,14 +82,9 @@ export async function consentOf(bundle: Bundle): Promise<ReadonlySet<string>> {
     const person = personOf(manifest, name);
     if (role !== 'Approver' || manifest.approvals?.approvers.includes(name) !== true || person === undefined)
       continue;
-    // A key that expires after its owner has signed takes nothing back.
     const time = entries.find(({ step, who }) => step === 'approved' && who === name)?.time;
-    const found = await checkSignature(
-      approvalText(ceremony, name),
-      signature,
-      person.publicKey,
-      new Date(time ?? 0),
-    );
+    const moment = pending || time === undefined ? now : new Date(time);
+    const found = await checkSignature(approvalText(ceremony, name), signature, person.publicKey, moment);
     if (found.ok) names.add(name);
   }
   return names;

@@ -13,6 +13,8 @@ export interface Bundle {
   readonly entries: readonly EvidenceEntry[];
   readonly statements: readonly Statement[];
   readonly proofs: readonly Proof[];
+  /** Proofs that the engine took, of shares whose keys it does not tell before they are in force. */
+  readonly pending?: readonly Proof[] | undefined;
   readonly attestation?: Attestation | undefined;
 }
 
@@ -32,7 +34,6 @@ export interface Proof {
   readonly custodian: string;
   readonly text: string;
   readonly proof: string;
-  /** Empty until the engine shows it: when the new shares are in force. */
   readonly proofKey: string;
 }
 
@@ -45,6 +46,13 @@ export interface Attestation {
   readonly signature: string;
   readonly engineTime: string;
 }
+
+const proof = z.object({
+  custodian: z.string(),
+  text: z.string(),
+  proof: z.string(),
+  proofKey: z.string(),
+});
 
 const schema = z.object({
   manifest: z.unknown(),
@@ -67,9 +75,8 @@ const schema = z.object({
       publicKey: z.string(),
     }),
   ),
-  proofs: z.array(
-    z.object({ custodian: z.string(), text: z.string(), proof: z.string(), proofKey: z.string() }),
-  ),
+  proofs: z.array(proof),
+  pending: z.array(proof).optional(),
   attestation: z
     .object({ head: z.string(), publicKey: z.string(), signature: z.string(), engineTime: z.string() })
     .optional(),

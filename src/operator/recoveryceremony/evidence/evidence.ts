@@ -15,7 +15,8 @@ export type EvidenceStep =
   | 'delivered'
   | 'received'
   | 'reported-lost'
-  | 'proven'
+  | 'proof-given'
+  | 'proved'
   | 'committed'
   | 'token-revoked'
   | 'token-expired'
@@ -100,7 +101,10 @@ export class Evidence {
       (repeated && entries.filter((each) => each.step === step).length >= MAX_REPEATED / 2) ||
       (repeated && entries.filter((each) => REPEATED.includes(each.step)).length >= MAX_REPEATED * 1.5);
     if (known || full) return;
-    const event = { time: time ?? new Date(now).toISOString(), who, step, facts };
+    // Two clocks tell the time here; what came later is never written as if it had come before.
+    const [last] = entries.toReversed();
+    const told = new Date(time ?? now).toISOString();
+    const event = { time: last !== undefined && last.time > told ? last.time : told, who, step, facts };
     this.#set({ entries: appended(entries, manifestDigest(manifest), event) });
   }
 
@@ -111,11 +115,30 @@ export class Evidence {
     this.#set({ statements: [...statements, statement] });
   }
 
+  /** Keeps a proof; without the key of its share only until that is known. */
   addProof(proof: Proof): void {
+    if (proof.proofKey === '') {
+      const { pending = [] } = this.#bundle;
+      if (pending.some((each) => each.custodian === proof.custodian)) return;
+      this.#set({ pending: [...pending, proof] });
+      return;
+    }
     const others = this.#bundle.proofs.filter(({ custodian }) => custodian !== proof.custodian);
     const before = this.#bundle.proofs.find(({ custodian }) => custodian === proof.custodian);
     if (before?.proof === proof.proof && before.proofKey === proof.proofKey) return;
     this.#set({ proofs: [...others, proof] });
+  }
+
+  /** The shares of the proofs that were taken are in force: now their keys are known. */
+  settle(proofKeys: ReadonlyMap<string, string>): void {
+    const { pending, ...rest } = this.#bundle;
+    if (pending === undefined) return;
+    this.#bundle = rest;
+    this.#changed = true;
+    for (const proof of pending) {
+      const proofKey = proofKeys.get(proof.custodian) ?? '';
+      if (proofKey !== '') this.addProof({ ...proof, proofKey });
+    }
   }
 
   attest(attestation: Attestation): void {

@@ -25,7 +25,11 @@ export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs)
   const frozen = (people: readonly PersonSpec[]): readonly FrozenPerson[] =>
     people.flatMap((each) => freezePerson(each, findings));
   const makesShares = spec.type === 'Initialize' || spec.type === 'RotateRecovery';
-  const people = frozen(spec.people);
+  const named = frozen(spec.people ?? []);
+  const drilled =
+    spec.type === 'Drill' ? (inputs.holders?.custodians ?? []).map((each) => holderOf(each, named)) : [];
+  const custodians = makesShares ? frozen(spec.custodians) : drilled;
+  const people = named.filter(({ name }) => !custodians.some((each) => each.name === name));
   return {
     version: 1,
     ceremony: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' },
@@ -38,7 +42,8 @@ export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs)
       ...(keyLabel === undefined ? {} : { keyLabel }),
       ...(keyId === undefined ? {} : { keyId }),
     },
-    ...(makesShares ? { threshold: spec.threshold, custodians: frozen(spec.custodians) } : {}),
+    ...(makesShares ? { threshold: spec.threshold } : {}),
+    ...(custodians.length === 0 ? {} : { custodians }),
     ...(people.length === 0 ? {} : { people }),
     ...(inputs.holders === undefined ? {} : { holders: inputs.holders }),
     ...(spec.approvals === undefined ? {} : { approvals: spec.approvals }),
@@ -68,6 +73,15 @@ function freezePerson({ name, username, group }: PersonSpec, found: readonly Key
   ];
 }
 
+// In a drill the proof is the answer; a key is needed only of whoever signs something as well.
+function holderOf(
+  { name, fingerprint }: FrozenHolders['custodians'][number],
+  named: readonly FrozenPerson[],
+): FrozenPerson {
+  const known = named.find((each) => each.name === name);
+  return known ?? { name, fingerprint, encryptionKey: '', algorithm: '', publicKey: '' };
+}
+
 /** @returns who breaks the separation of roles only as a holder of a share in force; undefined when nobody does */
 export function notSeparate(
   { spec }: RecoveryCeremony,
@@ -77,8 +91,7 @@ export function notSeparate(
   return (spec.witnesses?.names ?? []).find((name) => {
     const fingerprint = findings.find((each) => each.name === name)?.key?.fingerprint;
     return holders?.custodians.some(
-      (holder) =>
-        holder.name === name || (holder.fingerprint !== '' && holder.fingerprint === fingerprint),
+      (holder) => holder.name === name || (holder.fingerprint !== '' && holder.fingerprint === fingerprint),
     );
   });
 }
@@ -87,6 +100,7 @@ export function notSeparate(
 export function swappedKeys(manifest: Manifest, findings: readonly KeyFinding[]): readonly string[] {
   return [...(manifest.custodians ?? []), ...(manifest.people ?? [])]
     .filter(({ name, publicKey }) => {
+      if (publicKey === '') return false;
       const found = findings.find((each) => each.name === name);
       return found?.key?.binaryBase64 !== publicKey || found.problem !== undefined;
     })

@@ -41,8 +41,7 @@ export async function judgeReceipt(
   const no = (message: string): JudgedReceipt => ({ verdict: refuse(message) });
   if (spec.digest !== ceremony.digest)
     return no('It is for another plan: compare the digest with status.manifestDigest of the ceremony.');
-  if (!custodiansOf(manifest).includes(name))
-    return no('Nobody of this name has a share in this ceremony.');
+  if (!custodiansOf(manifest).includes(name)) return no('Nobody of this name has a share in this ceremony.');
   const person = personOf(manifest, name);
   const stranger = person === undefined ? undefined : notTheUser(person, spec.username);
   if (stranger !== undefined) return no(stranger);
@@ -83,9 +82,9 @@ export function proverWith(proofKeys: ReadonlyMap<string, string>): Prover {
   };
 }
 
-/** @returns who answers in a ceremony: those who get shares, or those who have them */
-export function custodiansOf({ custodians, holders }: Manifest): readonly string[] {
-  return (custodians ?? holders?.custodians ?? []).map(({ name }) => name);
+/** @returns who answers in a ceremony: those who get shares, or in a drill those who have them */
+export function custodiansOf({ custodians = [] }: Manifest): readonly string[] {
+  return custodians.map(({ name }) => name);
 }
 
 async function signed(
@@ -96,9 +95,9 @@ async function signed(
   const { signature, custodian, sha256 = '', storage = '' } = spec;
   if (signature === undefined) return undefined;
   const person = personOf(manifest, custodian);
-  if (person === undefined)
+  if (person === undefined || person.publicKey === '')
     return 'The plan has no key of this custodian: name them under people, or send the proof alone.';
-  if (storage !== LOST && manifest.custodians !== undefined) {
+  if (storage !== LOST && manifest.type !== 'Drill') {
     const message = sent.get(custodian);
     if (message === undefined) return 'later';
     if (message !== sha256)

@@ -71,7 +71,8 @@ export const shareReceiptKind: KindDefinition = {
   type: SHARE_RECEIPT,
   singular: 'sharereceipt',
   shortNames: ['receipt'],
-  description: 'What a custodian says of a share: that it came, how it is kept, a proof of having it, or its loss.',
+  description:
+    'What a custodian says of a share: that it came, how it is kept, a proof of having it, or its loss.',
   spec,
   status: verdictSchema,
   rules: [],
