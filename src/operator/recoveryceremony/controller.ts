@@ -58,8 +58,11 @@ async function reconcile(
   if (run.finished()) byVault.forget(key);
   else byVault.set(key, ceremony.spec.vaultRef.name);
   await run.store();
-  const report = (phase: CeremonyPhase): Promise<void> =>
-    writeStatus(ceremony, ceremonyStatus(ceremony, run.progress(phase), context.clock.now()), context);
+  const report = async (phase: CeremonyPhase): Promise<void> => {
+    // A status tells the head of the evidence, so that goes first.
+    await run.store();
+    await writeStatus(ceremony, ceremonyStatus(ceremony, run.progress(phase), context.clock.now()), context);
+  };
   for (;;) {
     const step = nextStep(run.facts());
     switch (step) {

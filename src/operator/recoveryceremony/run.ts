@@ -6,7 +6,7 @@ import { SEALED_VAULT, type SealedVault } from '../sealedvault/kind.ts';
 import type { ActInput, ActOutcome, Ending } from './acts/act.ts';
 import { performAct } from './acts/acts.ts';
 import { Approvals } from './approvals/approvals.ts';
-import { Evidence } from './evidence/evidence.ts';
+import type { Evidence } from './evidence/evidence.ts';
 import { evidenceStatus, loadEvidence, storeEvidence } from './evidence/store.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from './kind.ts';
 import { note, type Note, TERMINAL } from './note.ts';

@@ -31,7 +31,6 @@ export async function tend(
     if (!(error instanceof VaultClientError)) throw error;
     asked = false;
   }
-  await run.store();
   await report(phase);
   const active = run.progress(phase).act?.token?.state ?? ceremony.status?.rootToken?.state;
   const again = !asked || active === 'active' || run.receipts.unjudged().length > 0;

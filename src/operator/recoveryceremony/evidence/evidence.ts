@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../../ceremony/canonical.ts';
 import { appended, type EvidenceEntry, headOf } from '../../../ceremony/evidence.ts';
 import type { EvidenceStatus } from '../spec.ts';
 import { type Manifest, manifestDigest } from '../plan/manifest.ts';
@@ -88,12 +89,9 @@ export class Evidence {
   /** Appends what happened, unless it is there. */
   add({ who, step, facts = {}, time }: Happening, now: number): void {
     const { entries, manifest } = this.#bundle;
-    const same = JSON.stringify(Object.entries(facts).toSorted());
+    const same = canonicalJson({ ...facts });
     const known = entries.some(
-      (each) =>
-        each.who === who &&
-        each.step === step &&
-        JSON.stringify(Object.entries(each.facts).toSorted()) === same,
+      (each) => each.who === who && each.step === step && canonicalJson({ ...each.facts }) === same,
     );
     const repeated = REPEATED.includes(step);
     const full =

@@ -49,7 +49,7 @@ export async function judgeReceipt(
   if (lost && spec.signature === undefined)
     return no('The report of a loss must be signed with the key of the custodian.');
   const statement = await signed(spec, world, now);
-  if (statement === 'later') return undefined;
+  if (statement === LATER) return undefined;
   if (typeof statement === 'string') return no(statement);
   if (spec.proof === undefined || lost)
     return {
@@ -87,11 +87,14 @@ export function custodiansOf({ custodians = [] }: Manifest): readonly string[] {
   return custodians.map(({ name }) => name);
 }
 
+// No refusal, but the message is not there yet.
+const LATER = '';
+
 async function signed(
   spec: ShareReceipt['spec'],
   { manifest, sent }: ReceiptWorld,
   now: Date,
-): Promise<Statement | string | 'later' | undefined> {
+): Promise<Statement | string | undefined> {
   const { signature, custodian, sha256 = '', storage = '' } = spec;
   if (signature === undefined) return undefined;
   const person = personOf(manifest, custodian);
@@ -99,7 +102,7 @@ async function signed(
     return 'The plan has no key of this custodian: name them under people, or send the proof alone.';
   if (storage !== LOST && manifest.type !== 'Drill') {
     const message = sent.get(custodian);
-    if (message === undefined) return 'later';
+    if (message === undefined) return LATER;
     if (message !== sha256)
       return 'sha256 is not that of the message for this custodian: it is another’s, or was changed.';
   }
