@@ -273,6 +273,19 @@ export class CeremonyBench {
   }
 }
 
+/** The last digest of the evidence, as a status tells it. */
+export function headOf(found: Found): string {
+  const evidence = found.status?.['evidence'] as { head: string } | undefined;
+  return evidence?.head ?? '';
+}
+
+/** What a status says of the custodians. */
+export function custodiansOf(
+  found: Found,
+): { name: string; sha256?: string; proven?: boolean; receipt?: string }[] {
+  return (found.status?.['custodians'] ?? []) as { name: string }[];
+}
+
 /** @param share hex */
 export function prove(share: string, text: string): string {
   using secret = Secret.own(fromHex(share) ?? new Uint8Array());
