@@ -1,7 +1,8 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Bundle } from '../../../src/operator/recoveryceremony/evidence/bundle.ts';
 import { until } from '../../support/cluster/command.ts';
-import { CeremonyBench, condition, custodiansOf, headOf, type TestBundle, VAULTS } from './support.ts';
+import { CeremonyBench, condition, custodiansOf, headOf, VAULTS } from './support.ts';
 
 const custodians = ['ada', 'grace', 'edith'];
 let bench: CeremonyBench;
@@ -17,7 +18,8 @@ afterAll(async () => {
 });
 
 /** The engine's signature is over the end of the log. */
-function expectSealed({ attestation }: TestBundle, head: unknown): void {
+function expectSealed({ attestation }: Bundle, head: unknown): void {
+  if (attestation === undefined) throw new Error('the engine signed nothing');
   expect(attestation.head).toBe(head);
   const key = createPublicKey({
     key: Buffer.from(attestation.publicKey, 'base64'),

@@ -1,6 +1,5 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canonicalJson, digestOf } from '../../../src/ceremony/canonical.ts';
 import { brokenLink } from '../../../src/ceremony/evidence.ts';
 import { proveShare } from '../../../src/ceremony/share-proof.ts';
 import {
@@ -12,21 +11,14 @@ import {
 } from '../../../src/ceremony/statement.ts';
 import { fromHex } from '../../../src/lib/bytes.ts';
 import { Secret } from '../../../src/lib/secret.ts';
+import type { Bundle } from '../../../src/operator/recoveryceremony/evidence/bundle.ts';
+import { manifestDigest, manifestText } from '../../../src/operator/recoveryceremony/plan/manifest.ts';
 import type { KubernetesObject } from '../../support/cluster/api.ts';
 import { type Answer, TestEngine } from '../../api/support/engine.ts';
 import { makePerson, type Person } from '../../api/support/person.ts';
 import { condition, type Found, KindsBench, VAULTS, vaultObject } from '../kinds/support.ts';
 
 export { condition, type Found, VAULTS };
-
-/** A bundle of evidence as a test reads it. */
-export interface TestBundle {
-  readonly manifest: any;
-  readonly entries: { who: string; step: string; facts: Record<string, string> }[] & any;
-  readonly statements: any[];
-  readonly proofs: any[];
-  readonly attestation?: any;
-}
 
 /** A real API server, the operator, and a real engine sealed by SoftHSM where a pod of the vault would be. */
 export class CeremonyBench {
@@ -257,19 +249,19 @@ export class CeremonyBench {
     );
   }
 
-  async evidence(ceremony: string): Promise<TestBundle> {
+  async evidence(ceremony: string): Promise<Bundle> {
     const map = await this.kinds.wait(`configmap/${ceremony}-evidence`, () => true);
-    const bundle = JSON.parse(map.data?.['evidence.json'] ?? '') as TestBundle;
-    const broken = brokenLink(bundle.entries, digestOf(bundle.manifest));
+    const bundle = JSON.parse(map.data?.['evidence.json'] ?? '') as Bundle;
+    const broken = brokenLink(bundle.entries, manifestDigest(bundle.manifest));
     if (broken !== undefined) throw new Error(broken);
     const plan = await this.kinds.wait(`configmap/${ceremony}-manifest`, () => true);
-    if (plan.data?.['manifest.json'] !== canonicalJson(bundle.manifest)) throw new Error('another plan');
+    if (plan.data?.['manifest.json'] !== manifestText(bundle.manifest)) throw new Error('another plan');
     return bundle;
   }
 
   async steps(ceremony: string): Promise<string[]> {
     const { entries } = await this.evidence(ceremony);
-    return entries.map(({ who, step }: { who: string; step: string }) => `${who} ${step}`);
+    return entries.map(({ who, step }) => `${who} ${step}`);
   }
 }
 
