@@ -10,6 +10,7 @@ import type { Evidence } from './evidence/evidence.ts';
 import { evidenceStatus, loadEvidence, storeEvidence } from './evidence/store.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from './kind.ts';
 import { note, type Note, TERMINAL } from './note.ts';
+import { isPlanOf } from './plan/freeze.ts';
 import { PreparedPlan } from './plan/prepare.ts';
 import { manifestDigest } from './plan/manifest.ts';
 import { Receipts } from './receipts/receipts.ts';
@@ -260,7 +261,11 @@ export class CeremonyRun {
 
   #isIntact(): boolean {
     const { manifest } = this.#plan;
-    return manifest !== undefined && manifestDigest(manifest) === this.#digest();
+    return (
+      manifest !== undefined &&
+      manifestDigest(manifest) === this.#digest() &&
+      isPlanOf(this.ceremony, manifest)
+    );
   }
 
   #whyNot(): Note {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isoSeconds } from '../../sealedvault/status.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
 import type { RecoveryCeremony } from '../kind.ts';
@@ -71,6 +72,25 @@ function freezePerson({ name, username, group }: PersonSpec, found: readonly Key
       ...(group === undefined ? {} : { group }),
     },
   ];
+}
+
+/** @returns whether a plan is one that this very spec gives, whoever wrote it down */
+export function isPlanOf({ spec }: RecoveryCeremony, manifest: Manifest): boolean {
+  const names = (people: readonly { readonly name: string }[] | undefined): string =>
+    (people ?? []).map(({ name }) => name).join(',');
+  const named = names(spec.type === 'Drill' ? [] : spec.custodians);
+  const same = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a ?? null, b ?? null);
+  return (
+    manifest.type === spec.type &&
+    manifest.vault.name === spec.vaultRef.name &&
+    same(manifest.threshold, spec.threshold) &&
+    (spec.type === 'Drill' || names(manifest.custodians) === named) &&
+    same(manifest.approvals, spec.approvals) &&
+    same(manifest.witnesses, spec.witnesses) &&
+    same(manifest.requester, spec.requester) &&
+    same(manifest.rootTokenTo, spec.rootToken?.encryptTo) &&
+    (spec.type !== 'GenerateRoot' || manifest.ttl === (spec.rootToken?.ttl ?? '1h'))
+  );
 }
 
 // In a drill the proof is the answer; a key is needed only of whoever signs something as well.

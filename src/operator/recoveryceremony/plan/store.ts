@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../runtime/runtime.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../kind.ts';
-import { ceremonyLabels } from '../labels.ts';
+import { CEREMONY_LABEL, ceremonyLabels } from '../labels.ts';
 import { type Manifest, manifestText, parseManifest } from './manifest.ts';
 
 /** A ConfigMap as far as ceremonies read it. */
@@ -55,7 +55,15 @@ export function readManifest(ceremony: RecoveryCeremony, object: Data | undefine
   return manifest?.ceremony.uid === ceremony.metadata.uid ? manifest : undefined;
 }
 
-/** Whether an object belongs to this very ceremony, and not to one of the same name. */
+/**
+ * Whether an object belongs to this very ceremony, and not to one of the same name. The label counts as well: the chart's
+ * admission policies let nobody but the operator write what has it.
+ */
 export function isOwned(ceremony: RecoveryCeremony, object: KubeObject | undefined): boolean {
-  return object?.metadata.ownerReferences?.some(({ uid }) => uid === ceremony.metadata.uid) === true;
+  const { labels, ownerReferences } = object?.metadata ?? {};
+  const ours = ceremonyLabels(ceremony)[CEREMONY_LABEL];
+  return (
+    labels?.[CEREMONY_LABEL] === ours &&
+    ownerReferences?.some(({ uid }) => uid === ceremony.metadata.uid) === true
+  );
 }

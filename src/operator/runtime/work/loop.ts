@@ -32,7 +32,7 @@ export class ControllerLoop {
     metrics.gauge(`sealedvault_queue_depth`, 'Keys that wait to be reconciled.', () => [
       [labels, this.#queue.depth],
     ]);
-    for (const { name, help, read } of controller.gauges ?? []) metrics.gauge(name, help, read);
+    for (const gauge of controller.gauges ?? []) metrics.gauge(gauge.name, gauge.help, () => gauge.read());
   }
 
   /** Keys that wait. */
