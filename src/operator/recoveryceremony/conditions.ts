@@ -36,7 +36,13 @@ export function drafts(
   const delivered =
     messages.length > 0 && messages.every(({ secretName }) => act?.delivered?.has(secretName) === true);
   return [
-    ...step('PreflightPassed', progress.manifest !== undefined, 'KeysAccepted', preflightWords(progress)),
+    // Keys are looked at once: what was said of them then stays.
+    ...step(
+      'PreflightPassed',
+      progress.manifest !== undefined && !reached('PreflightPassed'),
+      'KeysAccepted',
+      preflightWords(progress),
+    ),
     ...(ceremony.spec.approvals === undefined
       ? []
       : step('Approved', isApproved(progress), 'Approved', 'Enough approvers signed the plan.')),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { buildDefinition, structuralSchema } from '../../../../src/operator/crd.ts';
 import { kinds } from '../../../../src/operator/kinds.ts';
@@ -30,6 +30,11 @@ test('the samples are what the schemas accept', () => {
     deletionPolicy: 'Retain',
   });
   expect(recoveryCeremonySpec.parse(spec('recoveryceremony.yaml'))).toMatchObject({ threshold: 2 });
+  const more = parseAllDocuments(read('deploy', 'samples', 'ceremonies.yaml')).map((each) => each.toJS());
+  for (const sample of more) {
+    const kind = kinds.find(({ type }) => type.kind === sample.kind);
+    expect(kind?.spec.safeParse(sample.spec), sample.metadata.name).toMatchObject({ success: true });
+  }
 });
 
 describe('what cannot be structural', () => {

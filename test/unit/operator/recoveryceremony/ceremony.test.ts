@@ -1,6 +1,7 @@
 import type { PrivateKey } from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createRecoveryCeremonyController } from '../../../../src/operator/recoveryceremony/controller.ts';
+import { DRILL_SCHEDULE } from '../../../../src/operator/drillschedule/kind.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
 import { FINALIZER } from '../../../../src/operator/recoveryceremony/run.ts';
 import type { KubeObject } from '../../../../src/operator/runtime/runtime.ts';
@@ -275,6 +276,30 @@ describe('a ceremony', () => {
     expect(made.engine.sets).toBe(0);
     expect(status?.custodians?.map(({ problem }) => problem !== undefined)).toEqual([true, true, true]);
     expect(made.read(CONFIG_MAP, { namespace: 'vaults', name: 'init-manifest' })).toBeUndefined();
+  });
+
+  test('warns of a key that expires before the end of the next drill', async () => {
+    const short = await custodianKey('short', 30 * 86_400);
+    const made = world((spec) => {
+      spec['custodians'] = [
+        { name: 'ada', publicKey: publicKey('ada') },
+        { name: 'grace', publicKey: short.publicKey },
+      ];
+    });
+    made.put(DRILL_SCHEDULE, {
+      apiVersion: DRILL_SCHEDULE.apiVersion,
+      kind: DRILL_SCHEDULE.kind,
+      metadata: { name: 'drills', namespace: 'vaults' },
+      spec: { vaultRef: { name: 'demo' }, everyDays: 90, withinDays: 14, suspend: false },
+    } as KubeObject);
+    await settle(made);
+    const { status } = ceremonyOf(made);
+    expect(status?.phase).toBe('Completed');
+    expect(status?.custodians?.map(({ warning }) => warning?.includes('before the next drill'))).toEqual([
+      undefined,
+      true,
+    ]);
+    expect(status?.conditions?.[0]?.message).toContain('grace');
   });
 
   test('waits for a key that is not there yet', async () => {
