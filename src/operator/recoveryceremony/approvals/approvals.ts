@@ -101,10 +101,10 @@ export class Approvals {
   }
 }
 
-// What was judged stays so; but consent that is still to be acted on is never taken from a status, and what was
-// accepted has to be in the evidence.
+// What was refused stays so: the object cannot change. What was accepted has to be in the evidence, and consent that is
+// still to be acted on is never taken from a status.
 function isSettled({ spec, status }: CeremonyApproval, evidence: Evidence, approving: boolean): boolean {
   if (status === undefined) return false;
-  if (spec.role === 'Approver') return !approving;
-  return !status.accepted || evidence.has('witnessed', spec.person);
+  if (!status.accepted) return true;
+  return spec.role === 'Approver' ? !approving : evidence.has('witnessed', spec.person);
 }

@@ -37,6 +37,7 @@ export interface Happening {
 }
 
 const MAX_ENTRIES = 256;
+const MAX_STATEMENTS = 64;
 // Of what anybody can cause any number of times, only so much is kept: the rest of the ceremony needs room.
 const MAX_REPEATED = 64;
 const REPEATED: readonly string[] = ['refused', 'interrupted', 'share-given', 'received', 'reported-lost'];
@@ -97,7 +98,7 @@ export class Evidence {
     const full =
       entries.length >= MAX_ENTRIES ||
       (repeated && entries.filter((each) => each.step === step).length >= MAX_REPEATED / 2) ||
-      (repeated && entries.filter((each) => REPEATED.includes(each.step)).length >= MAX_REPEATED * 1.5);
+      (repeated && entries.filter((each) => REPEATED.includes(each.step)).length >= MAX_REPEATED);
     if (known || full) return;
     // Two clocks tell the time here; what came later is never written as if it had come before.
     const [last] = entries.toReversed();
@@ -109,7 +110,11 @@ export class Evidence {
   addStatement(statement: Statement): void {
     const { statements } = this.#bundle;
     if (statements.some(({ text, person }) => text === statement.text && person === statement.person)) return;
-    if (statements.length >= 128) return;
+    // Custodians may say much; there is always room for those whose word is required.
+    const alike = statements.filter(
+      ({ role }) => (role === 'Custodian') === (statement.role === 'Custodian'),
+    );
+    if (alike.length >= MAX_STATEMENTS) return;
     this.#set({ statements: [...statements, statement] });
   }
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type Clock, systemClock } from '../../../../src/lib/clock.ts';
+import { Metrics } from '../../../../src/operator/runtime/report/metrics.ts';
+import { RecoveryGauges } from '../../../../src/operator/recovery/gauges.ts';
 import { planDrill } from '../../../../src/operator/drillschedule/due.ts';
 import type { DrillSchedule } from '../../../../src/operator/drillschedule/kind.ts';
 import type { RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
@@ -102,6 +105,22 @@ describe('a recovery key', () => {
       recovery: undefined,
     });
   });
+});
+
+test('metrics tell it by namespace and vault', () => {
+  const lost = ceremony('Initialize', { completedAt: at(9) }, [{ name: 'ada', receipt: 'Lost' }]);
+  const gauges = new RecoveryGauges({ ...systemClock, now: () => now } as Clock);
+  const key = { namespace: 'vaults', name: 'demo' };
+  gauges.set(key, readiness(world({ ceremonies: [lost] })));
+  const metrics = new Metrics();
+  for (const gauge of gauges.gauges) metrics.gauge(gauge.name, gauge.help, () => gauge.read());
+  const text = metrics.render();
+  for (const line of ['custodians_unproven', 'days_since_drill', 'shares_margin'])
+    expect(text).toContain(`sealedvault_recovery_${line}{namespace="vaults",vault="demo"}`);
+  expect(text).toMatch(/shares_margin\{[^}]*\} 0$/m);
+  expect(text).toMatch(/days_since_drill\{[^}]*\} 10$/m);
+  gauges.forget(key);
+  expect(metrics.render()).not.toContain('vault="demo"');
 });
 
 describe('a schedule', () => {
