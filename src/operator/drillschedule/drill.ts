@@ -31,7 +31,7 @@ export function scheduleStatus(
 ): DrillScheduleStatus {
   const generation = metadata.generation ?? 0;
   const suspended = spec.suspend;
-  const missed = last !== undefined && ['Expired', 'Failed', 'Cancelled'].includes(last.status?.phase ?? '');
+  const missed = last?.status?.phase === 'Expired';
   const draft = suspended
     ? { status: 'False' as const, reason: 'Suspended', message: 'No new drill begins.' }
     : missed

@@ -48,7 +48,8 @@ export function planDrill(
   now: number,
 ): DrillPlan {
   const every = spec.everyDays * DAY_MS;
-  const [last] = drills;
+  // One that was called off, or could not begin, asked nobody.
+  const last = drills.find(({ status }) => !['Cancelled', 'Failed'].includes(status?.phase ?? ''));
   const completed = drills.find(({ status }) => status?.phase === 'Completed');
   const at = last === undefined ? now : madeAt(last) + every;
   const due = !spec.suspend && at <= now;

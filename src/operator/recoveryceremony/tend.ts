@@ -82,19 +82,32 @@ function lateProver(run: CeremonyRun): Prover {
 
 async function watchToken(run: CeremonyRun, evidence: Evidence): Promise<void> {
   const { status, spec } = run.ceremony;
-  if (spec.type !== 'GenerateRoot' || status?.rootToken?.state !== 'active') return;
+  const token = status?.rootToken;
+  if (spec.type !== 'GenerateRoot' || token?.state !== 'active') return;
   const client = await run.client();
   if (client === undefined) return;
   const calls = new CeremonyCalls(client);
-  const { signal, clock } = run.context;
+  const { signal, clock, events } = run.context;
   const { uid } = evidence.bundle.manifest.ceremony;
-  if (spec.cancel) await calls.revokeToken(uid, { signal });
+  if (spec.cancel) {
+    const revoked = await calls.revokeToken(uid, { signal });
+    // The engine keeps its last ceremony only.
+    if (!revoked.ok && revoked.status === 404)
+      events.record(
+        run.ceremony,
+        'Warning',
+        'TokenNotRevoked',
+        'The vault had another ceremony since and does not know this token: revoke it by its accessor, or wait for its end.',
+      );
+  }
   const reply = await calls.state(uid, { signal });
-  if (!reply.ok) return;
-  const told = tokenOf(reply.body);
-  const state = told.token?.state;
-  if (state === undefined || state === 'active') return;
+  const past = Date.parse(token.expiresAt ?? '') <= clock.now();
+  if (!reply.ok && !(reply.status === 404 && past)) return;
+  const told = reply.ok ? tokenOf(reply.body).token : { ...token, state: 'expired' as const };
+  const state = told?.state;
+  if (told === undefined || state === undefined || state === 'active') return;
   const step = state === 'revoked' ? 'token-revoked' : 'token-expired';
-  evidence.add({ who: 'engine', step, time: reply.body.engineTime }, clock.now());
-  run.observe(told);
+  const time = reply.ok ? reply.body.engineTime : undefined;
+  evidence.add({ who: 'engine', step, time }, clock.now());
+  run.observe({ token: told });
 }

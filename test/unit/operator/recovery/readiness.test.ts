@@ -129,6 +129,8 @@ describe('a schedule', () => {
     const last = ceremony('Drill', {});
     expect(planDrill(schedule(), [last], now)).toMatchObject({ due: false, next: now + 85 * day });
     expect(planDrill(schedule({ everyDays: 5 }), [last], now).due).toBe(true);
+    expect(planDrill(schedule(), [ceremony('Drill', { phase: 'Cancelled' })], now).due).toBe(true);
+    expect(planDrill(schedule(), [ceremony('Drill', { phase: 'Expired' })], now).due).toBe(false);
   });
 
   test('that is suspended begins none', () => {
