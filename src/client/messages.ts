@@ -41,6 +41,8 @@ export interface InitRequest {
   readonly recovery_threshold: number;
   /** Base64 of binary OpenPGP public keys, one for each share. */
   readonly recovery_pgp_keys: readonly string[];
+  /** Names of who gets the shares, in their order. */
+  readonly recovery_custodians?: readonly string[];
   readonly root_token_pgp_key?: string;
   readonly omit_root_token?: true;
   /** A repeated call with the same id and request gets the same answer, never a second set of shares. */

@@ -1,7 +1,7 @@
 import type { VaultApi } from '../../client/factory.ts';
 import { VaultClientError } from '../../client/errors.ts';
 import type { InitRequest } from '../../client/messages.ts';
-import type { Note } from './status.ts';
+import { note, type Note } from './note.ts';
 
 /** What came of asking the engine. */
 export type Exchange =
@@ -60,8 +60,4 @@ async function put(
       note: note('VaultSealed', 'The vault is sealed; the ceremony goes on when it is not.'),
     };
   return { engine: 'retry', note: note('SealNotUsable', `The vault cannot be initialized: ${said}.`) };
-}
-
-function note(reason: Note['reason'], message: string): Note {
-  return { reason, message };
 }

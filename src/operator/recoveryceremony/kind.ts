@@ -1,6 +1,7 @@
 import type { KindDefinition } from '../crd.ts';
 import type { KubeObject, ResourceType } from '../runtime/runtime.ts';
-import { recoveryCeremonySpec, recoveryCeremonyStatus } from './schema.ts';
+import { recoveryCeremonySpec } from './schema.ts';
+import { recoveryCeremonyStatus } from './status-schema.ts';
 import type { RecoveryCeremonySpec, RecoveryCeremonyStatus } from './spec.ts';
 
 /** The kind as the API knows it. */
@@ -22,7 +23,7 @@ export const recoveryCeremonyKind: KindDefinition = {
   // Not rc: kubectl takes that for ReplicationController, which comes first.
   shortNames: ['ceremony', 'svrc'],
   description:
-    'An act on the recovery key of a vault, in which each custodian gets a share that only they can read.',
+    'An act on the recovery key of a vault: a plan that people sign, what is done by it, and the evidence.',
   spec: recoveryCeremonySpec,
   status: recoveryCeremonyStatus,
   rules: [
@@ -37,6 +38,7 @@ export const recoveryCeremonyKind: KindDefinition = {
     { name: 'Type', type: 'string', jsonPath: '.spec.type' },
     { name: 'Threshold', type: 'integer', jsonPath: '.spec.threshold' },
     { name: 'Delivered', type: 'string', jsonPath: '.status.delivered' },
+    { name: 'Progress', type: 'string', jsonPath: '.status.progress' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     {
       name: 'Reason',
@@ -44,5 +46,6 @@ export const recoveryCeremonyKind: KindDefinition = {
       jsonPath: ".status.conditions[?(@.type=='Committed')].reason",
       priority: 1,
     },
+    { name: 'Digest', type: 'string', jsonPath: '.status.manifestDigest', priority: 1 },
   ],
 };

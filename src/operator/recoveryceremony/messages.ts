@@ -3,11 +3,12 @@ import { armorMessage } from '../../ceremony/pgp.ts';
 import { fromBase64, toBase64, utf8 } from '../../lib/bytes.ts';
 import type { KubeObject } from '../runtime/runtime.ts';
 import type { RecoveryCeremony } from './kind.ts';
-import { ceremonyLabels, type FrozenCustodian, type FrozenRequest } from './request.ts';
+import { ceremonyLabels } from './labels.ts';
+import type { FrozenPerson, Manifest } from './plan/manifest.ts';
 
 /** The engine's answer as Secrets: one OpenPGP message each, which `gpg --decrypt` reads. */
 export interface Message {
-  readonly custodian: FrozenCustodian;
+  readonly custodian: FrozenPerson;
   readonly kind: 'share' | 'root-token';
   readonly secretName: string;
   /** Of the binary message. */
@@ -17,20 +18,29 @@ export interface Message {
 
 const DIGEST = 'sealedvault.io/sha256';
 
-/** @returns the messages in the order of the custodians, the root token last; undefined unless the answer is what was asked for. */
-export function readAnswer(
-  ceremony: RecoveryCeremony,
-  request: FrozenRequest,
-  answer: { readonly recoveryKeys: readonly string[]; readonly rootToken: string },
+/** What an engine gave out, base64 of binary messages; undefined for a share that it did not. */
+export interface GivenOut {
+  readonly shares: readonly (string | undefined)[];
+  readonly rootToken: string;
+}
+
+/**
+ * @param holder who gets the root token; undefined: there must be none
+ * @returns the messages in the order of the custodians, the root token last; undefined unless they are what was asked for
+ */
+export function readMessages(
+  { ceremony, custodians = [] }: Manifest,
+  given: GivenOut,
+  holder: FrozenPerson | undefined,
 ): readonly Message[] | undefined {
-  if (answer.recoveryKeys.length !== request.custodians.length) return undefined;
-  const holder = request.custodians.find(({ name }) => name === request.rootTokenTo);
-  if ((holder === undefined) !== (answer.rootToken === '')) return undefined;
-  const { name } = ceremony.metadata;
+  const shares = given.shares.length === 0 ? [] : custodians;
+  if (given.shares.length !== shares.length) return undefined;
+  if ((holder === undefined) !== (given.rootToken === '')) return undefined;
+  const { name } = ceremony;
   const messages: Message[] = [];
   const add = (
     kind: Message['kind'],
-    custodian: FrozenCustodian,
+    custodian: FrozenPerson,
     secretName: string,
     base64: string,
   ): boolean => {
@@ -40,11 +50,11 @@ export function readAnswer(
     messages.push({ custodian, kind, secretName, sha256, binary });
     return true;
   };
-  for (const [index, custodian] of request.custodians.entries()) {
-    if (!add('share', custodian, `${name}-share-${custodian.name}`, answer.recoveryKeys[index] ?? ''))
+  for (const [index, custodian] of shares.entries()) {
+    if (!add('share', custodian, `${name}-share-${custodian.name}`, given.shares[index] ?? ''))
       return undefined;
   }
-  if (holder !== undefined && !add('root-token', holder, `${name}-root-token`, answer.rootToken))
+  if (holder !== undefined && !add('root-token', holder, `${name}-root-token`, given.rootToken))
     return undefined;
   return messages;
 }

@@ -1,58 +1,53 @@
+import type { VaultApi } from '../../client/factory.ts';
 import type { ControllerOptions } from '../options.ts';
 import type { ReconcileContext } from '../runtime/runtime.ts';
 import { openVaultPod } from '../sealedvault/access.ts';
 import { SEALED_VAULT, type SealedVault } from '../sealedvault/kind.ts';
-import type { ConfigMap } from '../sealedvault/resources/config.ts';
-import { CONFIG_MAP, SECRET } from '../sealedvault/types.ts';
-import { inspectCustodians, judgeKeys, type KeyFinding } from './custodians.ts';
-import { askEngine } from './engine.ts';
+import type { ActInput, ActOutcome, Ending } from './acts/act.ts';
+import { performAct } from './acts/acts.ts';
+import { Approvals } from './approvals/approvals.ts';
+import type { Evidence } from './evidence/evidence.ts';
+import { evidenceStatus, loadEvidence, storeEvidence } from './evidence/store.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from './kind.ts';
-import { holdsMessage, type Message, messageSecret, readAnswer } from './messages.ts';
-import { type Facts, type Step } from './recoveryceremony.ts';
-import {
-  freeze,
-  type FrozenRequest,
-  initRequest,
-  readRequest,
-  requestName,
-  requestObject,
-} from './request.ts';
-import type { Note, Progress } from './status.ts';
+import { note, type Note, TERMINAL } from './note.ts';
+import { isPlanOf } from './plan/freeze.ts';
+import { PreparedPlan } from './plan/prepare.ts';
+import { manifestDigest } from './plan/manifest.ts';
+import { Receipts } from './receipts/receipts.ts';
+import type { Facts, Step } from './recoveryceremony.ts';
 import type { CeremonyPhase } from './spec.ts';
+import type { Progress } from './status.ts';
 
 export const FINALIZER = 'sealedvault.io/delivery';
-/** Reasons of a failure that no later look can heal. */
-const TERMINAL = new Set<string | undefined>(['KeysRefused', 'VaultAlreadyInitialized']);
 
 /** One reconcile of a ceremony: what it knows, and how each step changes that. */
 export class CeremonyRun {
-  readonly #ceremony: RecoveryCeremony;
-  readonly #options: ControllerOptions;
+  readonly ceremony: RecoveryCeremony;
+  readonly receipts: Receipts;
+  readonly approvals: Approvals;
   readonly #context: ReconcileContext;
+  readonly #options: ControllerOptions;
   readonly #vault: SealedVault | undefined;
+  readonly #plan: PreparedPlan;
+  #client: Promise<VaultApi | undefined> | undefined;
+  #evidence: Evidence | undefined;
   #finalizers: readonly string[];
   #resourceVersion: string | undefined;
-  #findings: readonly KeyFinding[] = [];
-  #keys: Facts['keys'] = 'unchecked';
-  #request: FrozenRequest | undefined;
-  #engine: Facts['engine'] = 'unasked';
-  #messages: readonly Message[] = [];
-  #delivery: Facts['delivery'] = 'pending';
-  readonly #delivered = new Set<string>();
-  #note: Note;
+  #swapped: Facts['swapped'] = 'unchecked';
+  #act: ActOutcome | undefined;
+  #note: Note | undefined;
 
   private constructor(ceremony: RecoveryCeremony, options: ControllerOptions, context: ReconcileContext) {
-    this.#ceremony = ceremony;
-    this.#options = options;
+    this.ceremony = ceremony;
     this.#context = context;
+    this.#options = options;
     this.#finalizers = ceremony.metadata.finalizers ?? [];
     this.#resourceVersion = ceremony.metadata.resourceVersion;
     const key = { namespace: ceremony.metadata.namespace ?? '', name: ceremony.spec.vaultRef.name };
     this.#vault = context.cache.get<SealedVault>(SEALED_VAULT, key);
-    this.#note =
-      this.#vault === undefined
-        ? { reason: 'VaultNotFound', message: `There is no SealedVault ${key.name} in this namespace.` }
-        : { reason: 'AwaitingPreflight', message: 'The custodians’ keys were not looked at yet.' };
+    this.#plan = new PreparedPlan(ceremony, this.#vault, context, () => this.client());
+    this.receipts = new Receipts(ceremony, context);
+    this.approvals = new Approvals(ceremony, context);
   }
 
   /** Starts from what earlier reconciles, of this process or of one that died, left behind. */
@@ -62,149 +57,240 @@ export class CeremonyRun {
     context: ReconcileContext,
   ): Promise<CeremonyRun> {
     const run = new CeremonyRun(ceremony, options, context);
-    if (!run.facts().finished) {
-      const key = { namespace: ceremony.metadata.namespace ?? '', name: requestName(ceremony) };
-      run.#request = readRequest(ceremony, await context.api.get<ConfigMap>(CONFIG_MAP, key, context.signal));
-    }
+    await run.#plan.load();
+    await run.#recall();
     return run;
   }
 
+  /** The evidence; undefined before there is a plan. */
+  get evidence(): Evidence | undefined {
+    return this.#evidence;
+  }
+
+  get context(): ReconcileContext {
+    return this.#context;
+  }
+
   facts(): Facts {
-    const { metadata, status } = this.#ceremony;
-    const reason = status?.conditions?.find(({ type }) => type === 'Committed')?.reason;
+    const { metadata } = this.ceremony;
     return {
-      finished: status?.phase === 'Completed' || (status?.phase === 'Failed' && TERMINAL.has(reason)),
+      finished: this.finished(),
       deleting: metadata.deletionTimestamp !== undefined,
+      ending: this.ending() !== 'no',
       held: this.#finalizers.includes(FINALIZER),
       vaultFound: this.#vault !== undefined,
-      keys: this.#keys,
-      frozen: this.#request !== undefined,
-      engine: this.#engine,
-      delivery: this.#delivery,
+      keys: this.#plan.keys,
+      frozen: this.#plan.manifest !== undefined,
+      intact: this.#isIntact(),
+      consent: this.approvals.isEnough(this.#plan.manifest),
+      started: this.#evidence?.has('started') === true,
+      swapped: this.#swapped,
+      act: this.#act?.state ?? 'untried',
+      witnessed: this.approvals.isWitnessed(this.#plan.manifest, this.#evidence),
     };
   }
 
+  finished(): boolean {
+    const { status } = this.ceremony;
+    const reason = status?.conditions?.find(({ type }) => type === 'Committed')?.reason;
+    return (
+      ['Completed', 'Cancelled', 'Expired'].includes(status?.phase ?? '') ||
+      (status?.phase === 'Failed' && TERMINAL.has(reason))
+    );
+  }
+
+  ending(): Ending {
+    const { metadata, spec } = this.ceremony;
+    if (metadata.deletionTimestamp !== undefined) return 'delete';
+    if (spec.cancel === true) return 'cancel';
+    const { manifest } = this.#plan;
+    // A vault that may be initialized by now is not left half-way, however late.
+    const late = manifest?.type !== 'Initialize' || this.#evidence?.has('started') !== true;
+    if (manifest === undefined || !late) return 'no';
+    return Date.parse(manifest.expiresAt) <= this.#context.clock.now() ? 'expire' : 'no';
+  }
+
   progress(phase: CeremonyPhase): Progress {
+    const evidence = this.#evidence;
     return {
       phase,
-      findings: this.#findings,
-      request: this.#request,
-      messages: this.#messages,
-      delivered: this.#delivered,
-      note: this.#note,
-      vaultUid: this.#vault?.metadata.uid ?? this.#ceremony.status?.vaultUid,
+      findings: this.#plan.findings,
+      warnings: this.#plan.warnings,
+      manifest: this.#plan.manifest,
+      digest: this.#digest(),
+      consent: this.approvals.consent.size,
+      act: this.#act,
+      evidence: evidence === undefined ? undefined : evidenceStatus(this.ceremony, evidence),
+      sealed: evidence?.bundle.attestation?.head === evidence?.head,
+      received: this.receipts.received(evidence),
+      note: this.#whyNot(),
+      vaultUid: this.#vault?.metadata.uid ?? this.ceremony.status?.vaultUid,
     };
   }
 
   /** Where the ceremony is while it waits. */
   waitingPhase(): CeremonyPhase {
     if (this.#vault === undefined) return 'Pending';
-    if (this.#request === undefined) return 'Preflight';
-    return this.#engine === 'answered' ? 'Delivering' : 'Initializing';
+    if (this.#plan.manifest === undefined) return 'Preflight';
+    const facts = this.facts();
+    if (!facts.consent || !facts.started) return 'AwaitingApproval';
+    // What is in force stays so, whether the vault answers now or not.
+    if (this.#act?.state === 'done' || this.#evidence?.has('committed') === true) return 'AwaitingWitness';
+    if (this.#act !== undefined) return this.#act.phase;
+    const first = { Initialize: 'Initializing', Drill: 'Drilling' } as const;
+    const { type } = this.ceremony.spec;
+    return type === 'Initialize' || type === 'Drill' ? first[type] : 'Collecting';
   }
 
   /** Does a step that changes what is known. */
-  async perform(step: Exclude<Step, 'commit' | 'fail' | 'wait' | 'stop'>): Promise<void> {
+  async perform(step: Exclude<Step, 'fail' | 'wait' | 'stop'>): Promise<void> {
     switch (step) {
       case 'inspect-keys':
-        return this.#inspect();
+        return this.#plan.inspect();
       case 'hold':
         return this.#finalize(true);
       case 'release':
         return this.#finalize(false);
       case 'freeze':
-        return this.#freeze();
-      case 'initialize':
-        return this.#initialize();
-      case 'deliver':
-        return this.#deliver();
+        await this.#plan.freeze();
+        return this.#recall();
+      case 'recheck-keys':
+        this.#swapped = await this.#plan.recheck();
+        return;
+      case 'start':
+        this.#tell('operator', 'started');
+        // Before the engine is asked it must stand written that it may have been.
+        return this.store();
+      case 'act':
+        return this.#perform();
+      case 'complete':
+        this.#tell('engine', 'committed');
+        return this.store();
+      case 'end':
+        return this.#end();
     }
   }
 
-  async #inspect(): Promise<void> {
-    const { metadata, spec } = this.#ceremony;
-    this.#findings = await inspectCustodians(spec.custodians, metadata.namespace ?? '', this.#context);
-    this.#keys = judgeKeys(this.#findings);
-    const troubled = this.#findings.filter(({ problem }) => problem !== undefined);
-    if (troubled.length > 0) {
-      const message = troubled.map(({ name, problem }) => `${name}: ${problem}`).join('; ');
-      this.#note = { reason: 'KeysRefused', message: `Keys cannot be used. ${message}.` };
-    }
+  /** A failure that no later look can heal is part of the evidence. */
+  async fail(): Promise<void> {
+    const { reason } = this.#whyNot();
+    if (!TERMINAL.has(reason)) return;
+    this.#evidence?.add({ who: 'operator', step: 'failed', facts: { reason } }, this.#context.clock.now());
+    await this.store();
   }
 
-  async #freeze(): Promise<void> {
-    const request = freeze(this.#ceremony, this.#findings);
-    const object = requestObject(this.#ceremony, request);
-    const { api, signal } = this.#context;
-    if ((await api.create(CONFIG_MAP, object, signal)) !== undefined) {
-      this.#request = request;
-      return;
+  /** Writes the evidence when there is news, and then what was found of what people signed. */
+  async store(): Promise<void> {
+    if (this.#evidence === undefined) return;
+    await storeEvidence(this.ceremony, this.#evidence, this.#context);
+    await this.approvals.report();
+    await this.receipts.report();
+  }
+
+  /** A client of the vault, made once; undefined while no pod can be reached. */
+  client(): Promise<VaultApi | undefined> {
+    if (this.#vault === undefined) return Promise.resolve(undefined);
+    const { operatorNamespace, vaultClient } = this.#options;
+    this.#client ??= openVaultPod(this.#vault, operatorNamespace, vaultClient, this.#context);
+    return this.#client;
+  }
+
+  /** What the engine told since: a token that ended. */
+  observe(outcome: Partial<ActOutcome>): void {
+    const { phase = 'Completed', state = 'done', note: words = note('Committed', '') } = outcome;
+    this.#act = { ...outcome, phase, state, note: words };
+  }
+
+  async #end(): Promise<void> {
+    const expired = this.ending() === 'expire';
+    this.#tell('operator', expired ? 'expired' : 'cancelled');
+    const worthless = this.#evidence?.has('shares-made')
+      ? ' The new shares that were made are worthless; those of before are in force.'
+      : '';
+    this.#note = expired
+      ? note('Expired', `The ceremony was not complete in time.${worthless}`)
+      : note('Cancelled', `The ceremony was cancelled.${worthless}`);
+    await this.store();
+  }
+
+  #tell(who: string, step: 'started' | 'committed' | 'expired' | 'cancelled'): void {
+    this.#evidence?.add({ who, step }, this.#context.clock.now());
+  }
+
+  async #recall(): Promise<void> {
+    const { manifest } = this.#plan;
+    if (manifest === undefined) return;
+    this.#evidence = await loadEvidence(this.ceremony, manifest, this.#context);
+    await this.approvals.judge(this.#evidence, { open: !this.finished() && this.#isIntact() });
+  }
+
+  async #perform(): Promise<void> {
+    const input = this.#actInput();
+    if (input === undefined) return;
+    this.#act = await performAct(input);
+    if (this.#act.state === 'done') {
+      // From here on witnesses sign: what they see has to stand written.
+      this.#tell('engine', 'committed');
+      await this.approvals.judge(input.evidence, { open: true });
     }
-    const key = { namespace: this.#ceremony.metadata.namespace ?? '', name: requestName(this.#ceremony) };
-    const live = await api.get<ConfigMap>(CONFIG_MAP, key, signal);
-    this.#request = readRequest(this.#ceremony, live);
-    if (this.#request !== undefined) return;
-    this.#keys = 'waiting';
-    this.#note = {
-      reason: 'SecretConflict',
-      message: `The ConfigMap ${key.name} belongs to something else: delete it.`,
+    await this.store();
+  }
+
+  #actInput(): ActInput | undefined {
+    const { manifest } = this.#plan;
+    const evidence = this.#evidence;
+    if (manifest === undefined || evidence === undefined) return undefined;
+    return {
+      ceremony: this.ceremony,
+      manifest,
+      digest: manifestDigest(manifest),
+      evidence,
+      context: this.#context,
+      client: () => this.client(),
+      ending: this.ending(),
+      judgeReceipts: (prove, sent) => this.receipts.judge(evidence, prove, sent),
     };
   }
 
-  async #initialize(): Promise<void> {
-    const { signal } = this.#context;
-    const { operatorNamespace, vaultClient } = this.#options;
-    if (this.#vault === undefined || this.#request === undefined) return;
-    const client = await openVaultPod(this.#vault, operatorNamespace, vaultClient, this.#context);
-    if (client === undefined) {
-      this.#engine = 'retry';
-      this.#note = { reason: 'VaultNotReachable', message: 'No pod of the vault can be reached yet.' };
-      return;
-    }
-    const deleting = this.#ceremony.metadata.deletionTimestamp !== undefined;
-    const exchange = await askEngine(client, initRequest(this.#ceremony, this.#request), deleting, signal);
-    if (exchange.engine !== 'answered') {
-      this.#engine = exchange.engine;
-      this.#note = exchange.note;
-      return;
-    }
-    const messages = readAnswer(this.#ceremony, this.#request, exchange);
-    this.#engine = messages === undefined ? 'unusable' : 'answered';
-    this.#messages = messages ?? [];
-    this.#note =
-      messages === undefined
-        ? {
-            reason: 'EngineAnswerUnusable',
-            message: 'The vault answered with something that is not one OpenPGP message for each custodian.',
-          }
-        : { reason: 'WritingSecrets', message: 'The shares are being written to their Secrets.' };
+  #digest(): string | undefined {
+    const { manifest } = this.#plan;
+    return manifest === undefined
+      ? undefined
+      : (this.ceremony.status?.manifestDigest ?? manifestDigest(manifest));
   }
 
-  async #deliver(): Promise<void> {
-    const { api, signal } = this.#context;
-    const namespace = this.#ceremony.metadata.namespace ?? '';
-    const taken: string[] = [];
-    for (const message of this.#messages) {
-      const created = await api.create(SECRET, messageSecret(this.#ceremony, message), signal);
-      if (created === undefined) {
-        const live = await api.get(SECRET, { namespace, name: message.secretName }, signal);
-        if (live === undefined || !holdsMessage(live, message)) {
-          taken.push(message.secretName);
-          continue;
-        }
-      }
-      this.#delivered.add(message.secretName);
-    }
-    this.#delivery = taken.length === 0 ? 'done' : 'conflict';
-    if (taken.length > 0)
-      this.#note = {
-        reason: 'SecretConflict',
-        message: `A Secret with other content has the name of a share: ${taken.join(', ')}. Move it away; nothing was overwritten, and the vault still has the encrypted shares.`,
-      };
+  #isIntact(): boolean {
+    const { manifest } = this.#plan;
+    return (
+      manifest !== undefined &&
+      manifestDigest(manifest) === this.#digest() &&
+      isPlanOf(this.ceremony, manifest)
+    );
+  }
+
+  #whyNot(): Note {
+    if (this.#note !== undefined) return this.#note;
+    const told = this.ceremony.status?.conditions?.find(({ type }) => type === 'Committed');
+    if (told !== undefined && this.finished())
+      return { reason: told.reason as Note['reason'], message: told.message };
+    const { name } = this.ceremony.spec.vaultRef;
+    if (this.#vault === undefined)
+      return note('VaultNotFound', `There is no SealedVault ${name} in this namespace.`);
+    const { manifest } = this.#plan;
+    if (manifest === undefined) return this.#plan.note;
+    if (!this.#isIntact())
+      return note('ManifestChanged', 'The plan is not the one whose digest was told: nothing is done by it.');
+    const facts = this.facts();
+    if (!facts.consent) return note('AwaitingApproval', this.approvals.missing(manifest));
+    if (this.#swapped === 'yes' || this.#swapped === 'unknown') return this.#plan.note;
+    if (this.#act === undefined) return this.#plan.note;
+    if (this.#act.state === 'done' && !facts.witnessed)
+      return note('AwaitingWitness', 'Witnesses have to sign status.evidence.head.');
+    return this.#act.note;
   }
 
   async #finalize(there: boolean): Promise<void> {
-    const { metadata } = this.#ceremony;
+    const { metadata } = this.ceremony;
     const others = this.#finalizers.filter((each) => each !== FINALIZER);
     const finalizers = there ? [...others, FINALIZER] : others;
     const key = { namespace: metadata.namespace ?? '', name: metadata.name };

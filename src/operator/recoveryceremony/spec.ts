@@ -3,13 +3,25 @@ import type { Condition } from '../sealedvault/status-schema.ts';
 /** A RecoveryCeremony as TypeScript sees it; schema.ts proves that it is what the schema gives. */
 export interface RecoveryCeremonySpec {
   readonly vaultRef: { readonly name: string };
-  readonly type: 'Initialize';
-  readonly threshold: number;
-  readonly custodians: readonly CustodianSpec[];
-  readonly rootToken: RootTokenSpec;
+  readonly type: CeremonyType;
+  /** Initialize and RotateRecovery: of the new shares. */
+  readonly threshold?: number | undefined;
+  /** Initialize and RotateRecovery: who gets a share each. */
+  readonly custodians: readonly PersonSpec[];
+  /** Approvers, witnesses and requester who get no share. */
+  readonly people: readonly PersonSpec[];
+  readonly requester?: string | undefined;
+  readonly rootToken?: RootTokenSpec | undefined;
+  readonly approvals?: { readonly approvers: readonly string[]; readonly required: number } | undefined;
+  readonly witnesses?: { readonly names: readonly string[]; readonly required: number } | undefined;
+  /** A Go duration. */
+  readonly expiresAfter: string;
+  readonly cancel: boolean;
 }
 
-export interface CustodianSpec {
+export type CeremonyType = 'Initialize' | 'RotateRecovery' | 'GenerateRoot' | 'Drill';
+
+export interface PersonSpec {
   readonly name: string;
   readonly publicKey?: string | undefined;
   readonly publicKeyFrom?:
@@ -18,6 +30,9 @@ export interface CustodianSpec {
         readonly secretKeyRef?: KeyReference | undefined;
       }
     | undefined;
+  /** A Kubernetes user. */
+  readonly username?: string | undefined;
+  readonly group?: string | undefined;
 }
 
 export interface KeyReference {
@@ -28,20 +43,51 @@ export interface KeyReference {
 export interface RootTokenSpec {
   readonly encryptTo?: string | undefined;
   readonly never?: object | undefined;
+  readonly ttl?: string | undefined;
 }
 
-export type CeremonyPhase = 'Pending' | 'Preflight' | 'Initializing' | 'Delivering' | 'Completed' | 'Failed';
+export type CeremonyPhase =
+  | 'Pending'
+  | 'Preflight'
+  | 'AwaitingApproval'
+  | 'Initializing'
+  | 'Collecting'
+  | 'Delivering'
+  | 'Proving'
+  | 'Drilling'
+  | 'AwaitingWitness'
+  | 'Completed'
+  | 'Failed'
+  | 'Expired'
+  | 'Cancelled';
 
 export interface RecoveryCeremonyStatus {
   readonly phase?: CeremonyPhase | undefined;
   readonly observedGeneration?: number | undefined;
   readonly conditions?: readonly Condition[] | undefined;
+  readonly manifestDigest?: string | undefined;
+  /** The engine's, to be compared by whoever submits a share. */
+  readonly nonce?: string | undefined;
+  /** Shares or proofs that came and that are needed, such as `1/2`. */
+  readonly progress?: string | undefined;
+  /** Approvals that came and that are needed. */
+  readonly approvals?: string | undefined;
   readonly custodians?: readonly CustodianStatus[] | undefined;
   readonly rootToken?: RootTokenStatus | undefined;
   /** Such as `2/3`. */
   readonly delivered?: string | undefined;
+  /** Of the shares that the ceremony made or drilled: the engine counts sets of shares. */
+  readonly generation?: number | undefined;
   readonly vaultUid?: string | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly evidence?: EvidenceStatus | undefined;
   readonly completedAt?: string | undefined;
+}
+
+export interface EvidenceStatus {
+  readonly entries: number;
+  readonly head: string;
+  readonly configMap: string;
 }
 
 export interface CustodianStatus extends Delivery {
@@ -51,10 +97,15 @@ export interface CustodianStatus extends Delivery {
   readonly algorithm?: string | undefined;
   readonly expires?: string | undefined;
   readonly problem?: string | undefined;
+  readonly warning?: string | undefined;
+  readonly receipt?: 'Accepted' | 'Lost' | undefined;
+  readonly proven?: boolean | undefined;
 }
 
 export interface RootTokenStatus extends Delivery {
   readonly custodian: string;
+  readonly expiresAt?: string | undefined;
+  readonly state?: 'active' | 'revoked' | 'expired' | undefined;
 }
 
 export interface Delivery {

@@ -1,42 +1,30 @@
 import { conditionOf, isoSeconds } from '../sealedvault/status.ts';
-import type { KeyFinding } from './custodians.ts';
+import type { Condition } from '../sealedvault/status-schema.ts';
+import type { ActOutcome } from './acts/act.ts';
+import { type Drafts, drafts } from './conditions.ts';
+import { custodianStatus, deliveryOf } from './custodian-status.ts';
 import type { RecoveryCeremony } from './kind.ts';
-import type { Message } from './messages.ts';
-import type { FrozenRequest } from './request.ts';
-import type { CeremonyPhase, CustodianStatus, Delivery, RecoveryCeremonyStatus } from './spec.ts';
-
-/** Why a ceremony is where it is. */
-export type CeremonyReason =
-  | 'AwaitingPreflight'
-  | 'Committed'
-  | 'Delivered'
-  | 'EngineAnswerUnusable'
-  | 'KeysAccepted'
-  | 'KeysRefused'
-  | 'NotPermitted'
-  | 'Refused'
-  | 'SealNotUsable'
-  | 'SecretConflict'
-  | 'SharesGenerated'
-  | 'VaultAlreadyInitialized'
-  | 'VaultNotFound'
-  | 'VaultNotReachable'
-  | 'VaultSealed'
-  | 'WritingSecrets';
-
-export interface Note {
-  readonly reason: CeremonyReason;
-  readonly message: string;
-}
+import type { Note } from './note.ts';
+import type { KeyFinding } from './people/keys.ts';
+import type { Manifest } from './plan/manifest.ts';
+import type { CeremonyPhase, CustodianStatus, EvidenceStatus, RecoveryCeremonyStatus } from './spec.ts';
 
 /** How far a ceremony has come, for its status. */
 export interface Progress {
   readonly phase: CeremonyPhase;
   readonly findings: readonly KeyFinding[];
-  readonly request: FrozenRequest | undefined;
-  readonly messages: readonly Message[];
-  /** Names of Secrets that are durable. */
-  readonly delivered: ReadonlySet<string>;
+  /** What is soon wrong with keys, by name. */
+  readonly warnings: ReadonlyMap<string, string>;
+  readonly manifest: Manifest | undefined;
+  readonly digest: string | undefined;
+  /** Approvals that count. */
+  readonly consent: number;
+  /** What the act told, when it was tried. */
+  readonly act: ActOutcome | undefined;
+  readonly evidence: EvidenceStatus | undefined;
+  /** Whether the engine has signed the last digest. */
+  readonly sealed: boolean;
+  readonly received: ReadonlyMap<string, 'Accepted' | 'Lost'>;
   /** What holds it up, or what it has reached. */
   readonly note: Note;
   readonly vaultUid: string | undefined;
@@ -49,93 +37,72 @@ export function ceremonyStatus(
   now: number,
 ): RecoveryCeremonyStatus {
   const before = ceremony.status;
-  const { phase, note, request, messages, delivered, vaultUid } = progress;
+  const { phase, manifest, digest, act, evidence, vaultUid } = progress;
   const generation = ceremony.metadata.generation;
-  const complete = phase === 'Completed';
-  const reached = (type: string): boolean =>
-    before?.conditions?.some((each) => each.type === type && each.status === 'True') === true;
-  // What was once generated stays so, although this look could not see it.
-  const generated = messages.length > 0 || reached('SharesGenerated');
-  const all = messages.length > 0 && messages.every(({ secretName }) => delivered.has(secretName));
-  const condition = (type: string, met: boolean, yes: Note): RecoveryCeremonyStatus['conditions'] => [
-    conditionOf(
-      met ? { type, status: 'True', ...yes } : { type, status: 'False', ...note },
-      before?.conditions,
-      generation,
-      now,
-    ),
-  ];
-  const root = messages.find(({ kind }) => kind === 'root-token');
-  const holder = ceremony.spec.rootToken.encryptTo;
-  const custodians = ceremony.spec.custodians.map(({ name }) =>
-    custodianStatus(
-      name,
-      progress,
-      before?.custodians?.find((each) => each.name === name),
-    ),
-  );
+  const over = phase === 'Completed' || phase === 'Cancelled' || phase === 'Expired';
+  const custodians = people(ceremony, manifest).map((name) => custodianStatus(name, progress, before));
+  const root = rootTokenOf(ceremony, progress);
+  const approvals = manifest?.approvals ?? ceremony.spec.approvals;
   return {
     phase,
     ...(generation === undefined ? {} : { observedGeneration: generation }),
-    conditions: [
-      ...(condition('PreflightPassed', request !== undefined, {
-        reason: 'KeysAccepted',
-        message: 'Every custodian has a key that a share can be encrypted to.',
-      }) ?? []),
-      ...(condition('SharesGenerated', generated, {
-        reason: 'SharesGenerated',
-        message: 'The vault is initialized and gave out its encrypted shares.',
-      }) ?? []),
-      ...(condition('Delivered', all, {
-        reason: 'Delivered',
-        message: 'Every share is in the Secret of its custodian.',
-      }) ?? []),
-      ...(condition('Committed', complete, { reason: 'Committed', message: 'The ceremony is complete.' }) ??
-        []),
-    ],
-    custodians,
-    ...(holder === undefined
+    conditions: settled(drafts(ceremony, progress, custodians), before?.conditions, generation, now),
+    ...present('manifestDigest', digest ?? before?.manifestDigest),
+    ...present('nonce', act?.nonce ?? before?.nonce),
+    ...present('progress', act?.progress ?? before?.progress),
+    ...(approvals === undefined || manifest === undefined
       ? {}
-      : { rootToken: { custodian: holder, ...delivery(root, delivered, before?.rootToken) } }),
-    delivered: `${custodians.filter((each) => each.delivery === 'Delivered').length}/${custodians.length}`,
-    ...(vaultUid === undefined ? {} : { vaultUid }),
-    ...(complete ? { completedAt: before?.completedAt ?? isoSeconds(now) } : {}),
+      : { approvals: `${progress.consent}/${approvals.required}` }),
+    custodians,
+    ...(root === undefined ? {} : { rootToken: root }),
+    ...(makesShares(ceremony) ? { delivered: deliveredOf(custodians) } : {}),
+    ...present('generation', act?.generation ?? before?.generation),
+    ...present('vaultUid', vaultUid),
+    ...present('expiresAt', manifest?.expiresAt),
+    ...present('evidence', evidence ?? before?.evidence),
+    ...(over ? { completedAt: before?.completedAt ?? isoSeconds(now) } : {}),
   };
 }
 
-function custodianStatus(
-  name: string,
-  { findings, request, messages, delivered }: Progress,
-  before: CustodianStatus | undefined,
-): CustodianStatus {
-  const frozen = request?.custodians.find((each) => each.name === name);
-  const finding = findings.find((each) => each.name === name);
-  const message = messages.find((each) => each.kind === 'share' && each.custodian.name === name);
-  const expires = frozen?.expires ?? finding?.key?.expires?.toISOString();
+function settled(
+  found: Drafts,
+  before: readonly Condition[] | undefined,
+  generation: number | undefined,
+  now: number,
+): Condition[] {
+  return found.map((draft) => conditionOf(draft, before, generation, now));
+}
+
+export function makesShares({ spec }: RecoveryCeremony): boolean {
+  return spec.type === 'Initialize' || spec.type === 'RotateRecovery';
+}
+
+function people({ spec, status }: RecoveryCeremony, manifest: Manifest | undefined): readonly string[] {
+  const custodians = manifest?.custodians ?? (spec.custodians.length > 0 ? spec.custodians : undefined);
+  return (custodians ?? status?.custodians ?? []).map(({ name }) => name);
+}
+
+function rootTokenOf(
+  { spec, status }: RecoveryCeremony,
+  { act }: Progress,
+): RecoveryCeremonyStatus['rootToken'] {
+  const holder = spec.type === 'GenerateRoot' ? spec.requester : spec.rootToken?.encryptTo;
+  if (holder === undefined) return undefined;
+  const message = act?.messages?.find(({ kind }) => kind === 'root-token');
+  const before = status?.rootToken;
+  const token = act?.token ?? before;
   return {
-    name,
-    ...present('fingerprint', frozen?.fingerprint ?? finding?.key?.fingerprint),
-    ...present('encryptionKey', frozen?.encryptionKey ?? finding?.key?.encryptionKeyFingerprint),
-    ...present('algorithm', frozen?.algorithm ?? finding?.key?.algorithm),
-    ...present('expires', expires === undefined ? undefined : isoSeconds(Date.parse(expires))),
-    ...present('problem', finding?.problem),
-    ...delivery(message, delivered, before),
+    custodian: holder,
+    ...deliveryOf(message, act?.delivered, before),
+    ...present('expiresAt', token?.expiresAt),
+    ...present('state', token?.state),
   };
 }
 
-function delivery(
-  message: Message | undefined,
-  delivered: ReadonlySet<string>,
-  before: Delivery | undefined,
-): Delivery {
-  if (message === undefined) {
-    const { delivery: state = 'Pending', secretName, sha256 } = before ?? {};
-    return { delivery: state, ...present('secretName', secretName), ...present('sha256', sha256) };
-  }
-  const { secretName, sha256 } = message;
-  return { delivery: delivered.has(secretName) ? 'Delivered' : 'Pending', secretName, sha256 };
+function deliveredOf(custodians: readonly CustodianStatus[]): string {
+  return `${custodians.filter((each) => each.delivery === 'Delivered').length}/${custodians.length}`;
 }
 
-function present(name: string, value: string | undefined): object {
+function present(name: string, value: unknown): object {
   return value === undefined ? {} : { [name]: value };
 }

@@ -73,7 +73,16 @@ export interface Controller {
   readonly concurrency: number;
   /** Milliseconds after which a reconcile is aborted. */
   readonly deadlineMs: number;
+  /** What it measures of its objects. */
+  readonly gauges?: readonly Gauge[];
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult>;
+}
+
+/** A value that is asked for when the metrics are read. */
+export interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  read(): Iterable<readonly [Readonly<Record<string, string>>, number]>;
 }
 
 export interface ReconcileResult {

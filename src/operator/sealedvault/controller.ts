@@ -6,6 +6,8 @@ import type {
   ReconcileContext,
   ReconcileResult,
 } from '../runtime/runtime.ts';
+import { RecoveryGauges } from '../recovery/gauges.ts';
+import { observeRecovery, recoveryWatches } from '../recovery/observe.ts';
 import { Certificates } from './certificates.ts';
 import { CredentialWatch, credentialSecrets } from './credentials.ts';
 import { Deletion } from './delete.ts';
@@ -43,9 +45,11 @@ export function createSealedVaultController(options: ControllerOptions): Control
       ...owned.map((type) => ({ type, labelSelector: VAULT_LABEL })),
       { type: POD, labelSelector: VAULT_LABEL, map: vaultOfPod },
       { type: SECRET, metadataOnly: true, map: (secret) => reconciler.references.keysOf(secret) },
+      ...recoveryWatches,
     ],
     concurrency: 32,
     deadlineMs: 60_000,
+    gauges: reconciler.recovery.gauges,
     reconcile: (key, context) => reconciler.reconcile(key, context),
   };
 }
@@ -57,6 +61,7 @@ function vaultOfPod({ metadata }: KubeObject): readonly ObjectKey[] {
 
 class SealedVaultReconciler {
   readonly references: ReferenceIndex = new ReferenceIndex();
+  readonly recovery: RecoveryGauges;
   readonly #options: ControllerOptions;
   readonly #certificates: Certificates;
   readonly #deletion: Deletion;
@@ -64,6 +69,7 @@ class SealedVaultReconciler {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.recovery = new RecoveryGauges(options.clock);
     this.#certificates = new Certificates(options);
     this.#deletion = new Deletion(options);
   }
@@ -72,6 +78,7 @@ class SealedVaultReconciler {
     const vault = context.cache.get<SealedVault>(SEALED_VAULT, key);
     if (vault === undefined) {
       this.references.set(key, []);
+      this.recovery.forget(key);
       return {};
     }
     const tlsSecret = vault.spec.tls?.secretName;
@@ -88,9 +95,13 @@ class SealedVaultReconciler {
   async #keep(vault: SealedVault, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
     const tls = await this.#certificates.ensure(vault, context);
     const pods = podsOf(vault, context.cache);
+    const states = await observePods(vault, pods, tls, this.#options.vaultClient, context.signal);
+    const recovery = observeRecovery(vault, states, context.cache, context.clock.now());
+    this.recovery.set(key, recovery);
     const observed = {
       statefulSet: context.cache.get<StatefulSet>(STATEFUL_SET, key),
-      pods: await observePods(vault, pods, tls, this.#options.vaultClient, context.signal),
+      pods: states,
+      recovery,
       credentials: this.#credentials.observe(vault, context.cache, context.clock.monotonic()),
       tls,
     };
@@ -103,6 +114,9 @@ class SealedVaultReconciler {
       await context.api.patchMetadata(POD, podKey, patch, context.signal);
     }
     await this.#report(vault, status, context);
+    // Nothing rotates without consent: somebody has to make the ceremony.
+    if (recovery?.propose === true)
+      context.events.record(vault, 'Warning', 'RotateRecoveryProposed', recovery.message);
     if (observed.credentials.state === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
     return { requeueAfterMs: status.phase === 'Ready' ? LATER_MS : SOON_MS };
   }

@@ -1,3 +1,5 @@
+import type { RecoveryReason } from '../recovery/readiness.ts';
+
 /** What is true of a vault, as conditions with closed reasons; pure. */
 export interface Finding {
   readonly type:
@@ -10,13 +12,15 @@ export interface Finding {
     | 'SealKeyStrong'
     | 'TLSReady'
     | 'CredentialsAvailable'
-    | 'Progressing';
+    | 'Progressing'
+    | 'RecoveryReady';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: Reason;
   readonly message: string;
 }
 
 export type Reason =
+  | RecoveryReason
   | 'CertificateExpired'
   | 'CertificatesValid'
   | 'HSMFailing'

@@ -1,4 +1,5 @@
-import type { VaultClientFactory } from '../../client/factory.ts';
+import { CeremonyCalls, type RecoveryShares } from '../../client/ceremony.ts';
+import type { VaultApi, VaultClientFactory } from '../../client/factory.ts';
 import type { SealBackends } from '../../client/messages.ts';
 import type { KubeObject, ReconcileContext } from '../runtime/runtime.ts';
 import type { TlsState } from './certificates.ts';
@@ -31,6 +32,8 @@ export interface EngineState {
   readonly warnings: readonly string[];
   /** Undefined when the engine does not tell. */
   readonly seal: SealBackends | undefined;
+  /** Who has the recovery shares, `shares` undefined when nobody knows; undefined when the engine was not asked. */
+  readonly recovery?: { readonly shares: RecoveryShares | undefined } | undefined;
 }
 
 /** A pod, and what its engine says; undefined when it could not be asked: that is not knowing, not bad news. */
@@ -91,10 +94,17 @@ async function ask(
     ]);
     const { initialized, sealed, standby, version } = health.body;
     const { type: sealType, warnings } = seal.body;
-    return { initialized, sealed, standby, version, sealType, warnings, seal: backends.body };
+    const recovery = initialized && !sealed ? await recoveryOf(client, signal) : undefined;
+    return { initialized, sealed, standby, version, sealType, warnings, seal: backends.body, recovery };
   } catch {
     return undefined;
   }
+}
+
+async function recoveryOf(client: VaultApi, signal: AbortSignal): Promise<EngineState['recovery']> {
+  const reply = await new CeremonyCalls(client).recoveryShares({ signal });
+  if (reply.ok) return { shares: reply.body };
+  return reply.status === 404 ? { shares: undefined } : undefined;
 }
 
 /** The labels that a pod should have by what its engine says. */

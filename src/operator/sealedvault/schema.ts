@@ -238,6 +238,13 @@ export const sealedVaultSpec: z.ZodType<SealedVaultSpec> = z
       .enum(['Retain', 'Delete'])
       .default('Retain')
       .meta({ description: 'What becomes of the volumes when this object is deleted.' }),
+    recovery: z
+      .object({
+        custodians: z.array(z.string().min(1).max(63)).min(1).max(32).optional().meta({
+          description: 'Who should have a recovery share. When others do, a RotateRecovery is proposed.',
+        }),
+      })
+      .optional(),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
     nodeSelector: z.record(z.string().max(317), z.string().max(63)).optional(),
     tolerations: z

@@ -1,3 +1,4 @@
+import type { Readiness } from '../recovery/readiness.ts';
 import type { TlsState } from './certificates.ts';
 import type { Credentials } from './credentials.ts';
 import type { PodState } from './pods.ts';
@@ -25,4 +26,6 @@ export interface Observed {
   readonly pods: readonly PodState[];
   readonly credentials: Credentials;
   readonly tls: TlsState;
+  /** Undefined when no engine told. */
+  readonly recovery?: Readiness | undefined;
 }

@@ -11,6 +11,7 @@ export interface SealedVaultSpec {
   readonly tls?: { readonly secretName: string } | undefined;
   readonly deletionPolicy: 'Retain' | 'Delete';
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly recovery?: { readonly custodians?: readonly string[] | undefined } | undefined;
   readonly nodeSelector?: Readonly<Record<string, string>> | undefined;
   readonly tolerations?: readonly object[] | undefined;
 }

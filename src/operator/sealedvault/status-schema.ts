@@ -40,6 +40,18 @@ export interface SealedVaultStatus {
   readonly replicas?: number | undefined;
   readonly readyReplicas?: number | undefined;
   readonly selector?: string | undefined;
+  readonly recovery?: RecoveryStatus | undefined;
+}
+
+/** How well the recovery key is kept. */
+export interface RecoveryStatus {
+  readonly threshold: number;
+  readonly custodians: number;
+  /** Custodians who did not prove to have their share lately. */
+  readonly unproven: number;
+  readonly lastDrill?: string | undefined;
+  /** Shares beyond the threshold that are not reported lost; 0 means that none more may be lost. */
+  readonly margin: number;
 }
 
 /** The schema of `status`. */
@@ -57,4 +69,13 @@ export const sealedVaultStatus: z.ZodType<SealedVaultStatus> = z.object({
   replicas: z.int().optional(),
   readyReplicas: z.int().optional(),
   selector: z.string().optional(),
+  recovery: z
+    .object({
+      threshold: z.int(),
+      custodians: z.int(),
+      unproven: z.int().meta({ description: 'Custodians who did not prove to have their share lately.' }),
+      lastDrill: z.iso.datetime().optional(),
+      margin: z.int().meta({ description: 'Shares beyond the threshold that are not reported lost.' }),
+    })
+    .optional(),
 });

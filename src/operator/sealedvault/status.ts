@@ -15,7 +15,11 @@ export function statusOf(
   const before = vault.status;
   const engine = bestEngine(observed);
   const wasInitialized = before?.initialized === true;
-  const found = findings(vault, observed, wasInitialized, now, operatorNamespace);
+  const found = [
+    ...findings(vault, observed, wasInitialized, now, operatorNamespace),
+    ...recoveryFinding(observed, before),
+  ];
+  const recovery = observed.recovery === undefined ? before?.recovery : observed.recovery.recovery;
   const { tls, statefulSet } = observed;
   const active = activePod(observed);
   const version = engine?.version || before?.version;
@@ -36,7 +40,22 @@ export function statusOf(
     replicas: statefulSet?.status?.replicas ?? 0,
     readyReplicas: statefulSet?.status?.readyReplicas ?? 0,
     selector: selectorText(key),
+    ...(recovery === undefined ? {} : { recovery }),
   };
+}
+
+// While no engine tells who has the shares, what was last known of them stays.
+function recoveryFinding(
+  { recovery }: Observed,
+  before: SealedVaultStatus | undefined,
+): readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[] {
+  const type = 'RecoveryReady';
+  if (recovery !== undefined) {
+    const { status, reason, message } = recovery;
+    return [{ type, status, reason, message }];
+  }
+  const last = before?.conditions?.find((each) => each.type === type);
+  return last === undefined ? [] : [last];
 }
 
 /** The status of a vault that is going away. */
@@ -67,8 +86,12 @@ export function isoSeconds(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
-function phaseOf(found: readonly Finding[], wasInitialized: boolean): Phase {
-  const by = (type: Finding['type']): Finding | undefined => found.find((each) => each.type === type);
+function phaseOf(
+  found: readonly Pick<Condition, 'type' | 'status' | 'reason'>[],
+  wasInitialized: boolean,
+): Phase {
+  const by = (type: Finding['type']): Pick<Condition, 'status' | 'reason'> | undefined =>
+    found.find((each) => each.type === type);
   const ready = by('Ready');
   if (ready?.status === 'True') {
     const troubled = (['SealHealthy', 'TLSReady', 'CredentialsAvailable'] as const).some(

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../support/cluster/api.ts';
+import { projectRoot } from '../../support/cluster/paths.ts';
 import { type Found, KindsBench, VAULTS, vaultObject } from './support.ts';
 
 let bench: KindsBench;
@@ -37,7 +39,7 @@ function ceremonyObject(spec: object): KubernetesObject {
 }
 const ceremony = (spec: object): Promise<Found> => dryRun('recoveryceremonies', ceremonyObject(spec));
 
-test.each(['sealedvaults', 'recoveryceremonies'])(
+test.each(['sealedvaults', 'recoveryceremonies', 'ceremonyapprovals', 'sharereceipts', 'drillschedules'])(
   'the definition of %s is structural and accepted',
   async (plural) => {
     const found = await bench.find(
@@ -116,6 +118,22 @@ test('each way of naming a token is accepted', async () => {
   ).toBe('rules');
 });
 
+const people = ['boss', 'wit'].map((name) => ({ name, publicKey: 'key' }));
+const consent = (approvers: string[], names: string[]): object => ({
+  people,
+  approvals: { approvers, required: 1 },
+  witnesses: { names, required: 1 },
+});
+const root = (spec: object): object => ({
+  type: 'GenerateRoot',
+  threshold: undefined,
+  custodians: undefined,
+  rootToken: { ttl: '1h' },
+  people,
+  requester: 'boss',
+  ...spec,
+});
+
 describe('a RecoveryCeremony is refused', () => {
   const one = [{ name: 'ada', publicKey: 'key' }];
   test.each<[string, object]>([
@@ -131,6 +149,28 @@ describe('a RecoveryCeremony is refused', () => {
       { custodians: [{ name: 'ada', publicKeyFrom: {} }], threshold: 1 },
     ],
     ['Unsupported value', { type: 'Guess' }],
+    ['other types have neither', { type: 'Drill' }],
+    ['other types have neither', { type: 'RotateRecovery', threshold: undefined, rootToken: undefined }],
+    ['only GenerateRoot has rootToken', { type: 'RotateRecovery' }],
+    ['GenerateRoot names the requester', root({ requester: undefined })],
+    ['only GenerateRoot has rootToken', root({ rootToken: { never: {} } })],
+    ['The requester must be one of', root({ requester: 'mallory' })],
+    ['Every approver must be one of', consent(['mallory'], ['wit'])],
+    ['a custodian cannot be a witness', consent(['boss'], ['ada'])],
+    ['nobody witnesses themselves', consent(['boss'], ['boss'])],
+    ['The requester cannot be a witness', { ...consent(['boss'], ['wit']), requester: 'wit' }],
+    ['The requester cannot approve', { ...consent(['boss'], ['wit']), requester: 'boss' }],
+    [
+      'At most as many approvals',
+      { ...consent(['boss'], ['wit']), approvals: { approvers: ['boss'], required: 2 } },
+    ],
+    ['At most as many approvals', consent(['boss', 'boss'], ['wit'])],
+    ['Every person must have a name of their own', { people: [{ name: 'ada', publicKey: 'key' }] }],
+    [
+      'The custodians of one group reach the threshold alone',
+      { custodians: ['ada', 'grace', 'edith'].map((name) => ({ name, publicKey: 'key', group: 'ops' })) },
+    ],
+    ['spec.expiresAfter', { expiresAfter: 'soon' }],
   ])('%s', async (message, spec) => {
     await expect(ceremony(spec)).rejects.toThrow(message);
   });
@@ -144,11 +184,79 @@ describe('a RecoveryCeremony is refused', () => {
     await expect(bench.apply(named({ threshold: 3 }))).rejects.toThrow('A ceremony cannot be changed');
   });
 
+  test('but for cancel, which cannot be taken back', async () => {
+    const named = (spec: object): KubernetesObject => ({
+      ...ceremonyObject(spec),
+      metadata: { name: 'ended', namespace: VAULTS },
+    });
+    await bench.apply(named({}));
+    await bench.apply(named({ cancel: true }));
+    await expect(bench.apply(named({ cancel: false }))).rejects.toThrow('A cancelled ceremony stays so');
+    await expect(bench.apply(named({ cancel: true, requester: 'ada' }))).rejects.toThrow('cannot be changed');
+  });
+
+  test('but not with people in roles that are apart', async () => {
+    for (const spec of [consent(['boss', 'ada'], ['wit']), root({}), root({ rootToken: undefined })])
+      expect((await ceremony(spec)).metadata.name).toBe('rules');
+    const drill = { type: 'Drill', threshold: undefined, custodians: undefined, rootToken: undefined };
+    expect((await ceremony(drill)).spec).toMatchObject({ expiresAfter: '72h', cancel: false, people: [] });
+  });
+
   test('but not with one custodian and no root token', async () => {
     expect((await ceremony({ custodians: one, threshold: 1, rootToken: { never: {} } })).metadata.name).toBe(
       'rules',
     );
   });
+});
+
+describe('what people sign', () => {
+  const digest = `sha256:${'ab'.repeat(32)}`;
+  const object = (kind: string, spec: object, name = 'rules'): KubernetesObject => ({
+    apiVersion: 'sealedvault.io/v1alpha1',
+    kind,
+    metadata: { name, namespace: VAULTS },
+    spec: { ceremonyRef: { name: 'init' }, digest, ...spec },
+  });
+  const approval = (spec: object): object => ({
+    person: 'boss',
+    role: 'Approver',
+    signature: 'sig',
+    ...spec,
+  });
+
+  test.each<[string, string, object]>([
+    ['A witness names the evidence', 'CeremonyApproval', approval({ role: 'Witness' })],
+    ['A witness names the evidence', 'CeremonyApproval', approval({ evidence: digest })],
+    ['Only a witness reports deviations', 'CeremonyApproval', approval({ deviations: 'rain' })],
+    ['spec.digest', 'CeremonyApproval', approval({ digest: 'sha256:1' })],
+    ['A receipt has a signature, a proof, or both', 'ShareReceipt', { custodian: 'ada' }],
+    ['A drill must be over', 'DrillSchedule', { vaultRef: { name: 'demo' }, everyDays: 3, withinDays: 4 }],
+  ])('is refused: %s', async (message, kind, spec) => {
+    const plural = `${kind.toLowerCase()}s`;
+    await expect(dryRun(plural, object(kind, spec))).rejects.toThrow(message);
+  });
+
+  test('cannot be changed', async () => {
+    await bench.apply(object('CeremonyApproval', approval({}), 'kept'));
+    const changed = object('CeremonyApproval', approval({ person: 'ada' }), 'kept');
+    await expect(bench.apply(changed)).rejects.toThrow('What was signed cannot be changed');
+    await bench.apply(object('ShareReceipt', { custodian: 'ada', proof: 'a' }, 'kept'));
+    const other = object('ShareReceipt', { custodian: 'ada', proof: 'b' }, 'kept');
+    await expect(bench.apply(other)).rejects.toThrow('What was signed cannot be changed');
+  });
+});
+
+test('the samples of ceremonies are accepted', async () => {
+  const file = join(projectRoot, 'deploy', 'samples', 'ceremonies.yaml');
+  const said = await bench.kubectl.run([
+    '--namespace',
+    VAULTS,
+    'apply',
+    '--dry-run=server',
+    '--filename',
+    file,
+  ]);
+  expect(said.match(/created/g)).toHaveLength(4);
 });
 
 test('columns and scale are as kubectl expects them', async () => {

@@ -10,7 +10,10 @@ interface Family {
 /** How a reconcile ended. */
 export type ReconcileOutcome = 'success' | 'requeue' | 'error' | 'abandoned';
 
-/** What the runtime counts, in Prometheus' text form. No label ever holds the name of an object. */
+/**
+ * What the runtime counts, in Prometheus' text form. No label holds the name of an object, but for the few gauges that
+ * a controller has of its own kind.
+ */
 export class Metrics {
   readonly #families = new Map<string, Family>();
   readonly #gauges: (() => void)[] = [];

@@ -32,6 +32,7 @@ export class ControllerLoop {
     metrics.gauge(`sealedvault_queue_depth`, 'Keys that wait to be reconciled.', () => [
       [labels, this.#queue.depth],
     ]);
+    for (const gauge of controller.gauges ?? []) metrics.gauge(gauge.name, gauge.help, () => gauge.read());
   }
 
   /** Keys that wait. */

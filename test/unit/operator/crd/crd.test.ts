@@ -1,18 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { buildDefinition, structuralSchema } from '../../../../src/operator/crd.ts';
-import { recoveryCeremonyKind } from '../../../../src/operator/recoveryceremony/kind.ts';
+import { kinds } from '../../../../src/operator/kinds.ts';
 import { recoveryCeremonySpec } from '../../../../src/operator/recoveryceremony/schema.ts';
-import { sealedVaultKind } from '../../../../src/operator/sealedvault/kind.ts';
 import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 
-describe.each([sealedVaultKind, recoveryCeremonyKind])('$type.kind', (kind) => {
+describe.each([...kinds])('$type.kind', (kind) => {
   const text = read('crds', `sealedvault.io_${kind.type.plural}.yaml`);
 
   test('is on disk as its schema says', () => {
@@ -31,6 +30,11 @@ test('the samples are what the schemas accept', () => {
     deletionPolicy: 'Retain',
   });
   expect(recoveryCeremonySpec.parse(spec('recoveryceremony.yaml'))).toMatchObject({ threshold: 2 });
+  const more = parseAllDocuments(read('deploy', 'samples', 'ceremonies.yaml')).map((each) => each.toJS());
+  for (const sample of more) {
+    const kind = kinds.find(({ type }) => type.kind === sample.kind);
+    expect(kind?.spec.safeParse(sample.spec), sample.metadata.name).toMatchObject({ success: true });
+  }
 });
 
 describe('what cannot be structural', () => {

@@ -1,6 +1,7 @@
 import type { PrivateKey } from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createRecoveryCeremonyController } from '../../../../src/operator/recoveryceremony/controller.ts';
+import { DRILL_SCHEDULE } from '../../../../src/operator/drillschedule/kind.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
 import { FINALIZER } from '../../../../src/operator/recoveryceremony/run.ts';
 import type { KubeObject } from '../../../../src/operator/runtime/runtime.ts';
@@ -31,7 +32,7 @@ function world(change: (spec: Record<string, unknown>) => void = () => {}): Worl
     apiVersion: '',
     kind: 'SealedVault',
     metadata: { name: 'demo', namespace },
-    spec: {},
+    spec: { hsm: { keyLabel: 'root' } },
   } as KubeObject);
   made.put(POD, {
     apiVersion: 'v1',
@@ -66,6 +67,9 @@ function world(change: (spec: Record<string, unknown>) => void = () => {}): Worl
       { name: 'edith', publicKeyFrom: { configMapKeyRef: { name: 'keys', key: 'edith' } } },
     ],
     rootToken: { encryptTo: 'ada' },
+    people: [],
+    expiresAfter: '72h',
+    cancel: false,
   };
   change(spec);
   made.put(RECOVERY_CEREMONY, {
@@ -111,11 +115,13 @@ async function expectDelivered(made: World): Promise<void> {
   const status = ceremonyOf(made).status;
   expect(status?.phase).toBe('Completed');
   expect(status?.delivered).toBe('3/3');
-  expect(status?.conditions?.map(({ type, status: state }) => `${type}=${state}`)).toEqual([
+  const conditions = status?.conditions?.filter(({ type }) => type !== 'Failed');
+  expect(conditions?.map(({ type, status: state }) => `${type}=${state}`)).toEqual([
     'PreflightPassed=True',
     'SharesGenerated=True',
     'Delivered=True',
     'Committed=True',
+    'EvidenceSealed=True',
   ]);
   expect(ceremonyOf(made).metadata.finalizers ?? []).not.toContain(FINALIZER);
 }
@@ -269,7 +275,31 @@ describe('a ceremony', () => {
     expect(status?.phase).toBe('Failed');
     expect(made.engine.sets).toBe(0);
     expect(status?.custodians?.map(({ problem }) => problem !== undefined)).toEqual([true, true, true]);
-    expect(made.read(CONFIG_MAP, { namespace: 'vaults', name: 'init-request' })).toBeUndefined();
+    expect(made.read(CONFIG_MAP, { namespace: 'vaults', name: 'init-manifest' })).toBeUndefined();
+  });
+
+  test('warns of a key that expires before the end of the next drill', async () => {
+    const short = await custodianKey('short', 30 * 86_400);
+    const made = world((spec) => {
+      spec['custodians'] = [
+        { name: 'ada', publicKey: publicKey('ada') },
+        { name: 'grace', publicKey: short.publicKey },
+      ];
+    });
+    made.put(DRILL_SCHEDULE, {
+      apiVersion: DRILL_SCHEDULE.apiVersion,
+      kind: DRILL_SCHEDULE.kind,
+      metadata: { name: 'drills', namespace: 'vaults' },
+      spec: { vaultRef: { name: 'demo' }, everyDays: 90, withinDays: 14, suspend: false },
+    } as KubeObject);
+    await settle(made);
+    const { status } = ceremonyOf(made);
+    expect(status?.phase).toBe('Completed');
+    expect(status?.custodians?.map(({ warning }) => warning?.includes('before the next drill'))).toEqual([
+      undefined,
+      true,
+    ]);
+    expect(status?.conditions?.[0]?.message).toContain('grace');
   });
 
   test('waits for a key that is not there yet', async () => {

@@ -169,7 +169,10 @@ export class MemoryEngine {
       sealStatus: unused,
       sealBackends: unused,
       leader: unused,
-      request: unused,
+      request: async (_method: string, path: string) =>
+        path.endsWith('/attest')
+          ? answered(200, { public_key: 'key', signature: 'signature', engine_time: '2026-01-01T00:00:00Z' })
+          : answered(404, { errors: ['there are no recovery shares whose holders are known'] }),
       initialized: async () => this.#kept !== undefined,
       init: async (request: InitRequest) => {
         const question = JSON.stringify(request);

@@ -1,11 +1,11 @@
-import { type CustodianKey, inspectCustodianKey } from '../../ceremony/pgp.ts';
-import { decode, type SecretObject } from '../sealedvault/certificates.ts';
-import type { ConfigMap } from '../sealedvault/resources/config.ts';
-import { CONFIG_MAP, SECRET } from '../sealedvault/types.ts';
-import type { ReconcileContext } from '../runtime/runtime.ts';
-import type { CustodianSpec } from './spec.ts';
+import { type CustodianKey, inspectCustodianKey } from '../../../ceremony/pgp.ts';
+import { decode, type SecretObject } from '../../sealedvault/certificates.ts';
+import type { ConfigMap } from '../../sealedvault/resources/config.ts';
+import { CONFIG_MAP, SECRET } from '../../sealedvault/types.ts';
+import type { ReconcileContext } from '../../runtime/runtime.ts';
+import type { PersonSpec } from '../spec.ts';
 
-/** What was found out about a custodian's key. */
+/** What was found out about a person's key. */
 export interface KeyFinding {
   readonly name: string;
   readonly key?: CustodianKey;
@@ -14,19 +14,19 @@ export interface KeyFinding {
   readonly referenced: boolean;
 }
 
-/** Reads and judges every custodian's key; all of them, so that a person sees all problems at once. */
-export async function inspectCustodians(
-  custodians: readonly CustodianSpec[],
+/** Reads and judges every key; all of them, so that a person sees all problems at once. */
+export async function inspectPeople(
+  people: readonly PersonSpec[],
   namespace: string,
   context: ReconcileContext,
 ): Promise<readonly KeyFinding[]> {
   const now = new Date(context.clock.now());
   const found = await Promise.all(
-    custodians.map(async (custodian): Promise<KeyFinding> => {
-      const { name } = custodian;
-      const referenced = custodian.publicKeyFrom !== undefined;
-      const text = custodian.publicKey ?? (await referencedKey(custodian, namespace, context));
-      if (text === undefined) return { name, referenced, problem: `${describe(custodian)} is not there` };
+    people.map(async (person): Promise<KeyFinding> => {
+      const { name } = person;
+      const referenced = person.publicKeyFrom !== undefined;
+      const text = person.publicKey ?? (await referencedKey(person, namespace, context));
+      if (text === undefined) return { name, referenced, problem: `${describe(person)} is not there` };
       const inspected = await inspectCustodianKey(text, now);
       if (!inspected.ok) return { name, referenced, problem: inspected.message };
       return { name, referenced, key: inspected.key };
@@ -46,7 +46,7 @@ export async function inspectCustodians(
     return {
       ...finding,
       referenced,
-      problem: `this is also the key of ${twin.name}: every custodian needs one of their own`,
+      problem: `this is also the key of ${twin.name}: every person needs one of their own`,
     };
   });
 }
@@ -59,7 +59,7 @@ export function judgeKeys(found: readonly KeyFinding[]): 'good' | 'waiting' | 'b
 }
 
 async function referencedKey(
-  { publicKeyFrom }: CustodianSpec,
+  { publicKeyFrom }: PersonSpec,
   namespace: string,
   { api, signal }: ReconcileContext,
 ): Promise<string | undefined> {
@@ -73,9 +73,25 @@ async function referencedKey(
   return decode(secret)[secretKeyRef.key];
 }
 
-function describe({ publicKeyFrom }: CustodianSpec): string {
+function describe({ publicKeyFrom }: PersonSpec): string {
   const map = publicKeyFrom?.configMapKeyRef;
   if (map !== undefined) return `the key ${map.key} of ConfigMap ${map.name}`;
   const secret = publicKeyFrom?.secretKeyRef;
   return `the key ${secret?.key ?? ''} of Secret ${secret?.name ?? ''}`;
+}
+
+/** @returns what is wrong with keys that expire before they are needed again, by name */
+export function expiringKeys(
+  found: readonly KeyFinding[],
+  nextDrill: Date | undefined,
+): ReadonlyMap<string, string> {
+  const soon = found.filter(
+    ({ key }) => nextDrill !== undefined && key?.expires !== undefined && key.expires < nextDrill,
+  );
+  return new Map(
+    soon.map(({ name, key }) => [
+      name,
+      `the key expires at ${key?.expires?.toISOString().slice(0, 10)}, before the next drill: extend it`,
+    ]),
+  );
 }

@@ -1,0 +1,17 @@
+import type { ActInput, ActOutcome } from './act.ts';
+import { drill } from './drill.ts';
+import { initialize } from './initialize.ts';
+import { quorum } from './quorum.ts';
+
+/** Does what can be done now, by the type of the plan. */
+export function performAct(input: ActInput): Promise<ActOutcome> {
+  switch (input.ceremony.spec.type) {
+    case 'Initialize':
+      return initialize(input);
+    case 'RotateRecovery':
+    case 'GenerateRoot':
+      return quorum(input);
+    case 'Drill':
+      return drill(input);
+  }
+}

@@ -1,0 +1,49 @@
+/** Why a ceremony is where it is. */
+export type CeremonyReason =
+  | 'AnotherCeremony'
+  | 'AwaitingApproval'
+  | 'AwaitingPreflight'
+  | 'AwaitingProofs'
+  | 'AwaitingWitness'
+  | 'Cancelled'
+  | 'CollectingShares'
+  | 'Committed'
+  | 'Delivered'
+  | 'EngineAnswerUnusable'
+  | 'EngineForgot'
+  | 'Expired'
+  | 'HoldersUnknown'
+  | 'KeysAccepted'
+  | 'KeysChanged'
+  | 'KeysRefused'
+  | 'ManifestChanged'
+  | 'NotPermitted'
+  | 'NotSeparate'
+  | 'Refused'
+  | 'SealNotUsable'
+  | 'SecretConflict'
+  | 'SharesGenerated'
+  | 'VaultAlreadyInitialized'
+  | 'VaultNotFound'
+  | 'VaultNotReachable'
+  | 'VaultSealed'
+  | 'WritingSecrets';
+
+export interface Note {
+  readonly reason: CeremonyReason;
+  readonly message: string;
+}
+
+export function note(reason: CeremonyReason, message: string): Note {
+  return { reason, message };
+}
+
+/** Reasons of a failure that no later look can heal. */
+export const TERMINAL: ReadonlySet<string | undefined> = new Set<string | undefined>([
+  'EngineForgot',
+  'KeysChanged',
+  'KeysRefused',
+  'ManifestChanged',
+  'NotSeparate',
+  'VaultAlreadyInitialized',
+]);

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { cel, type KindDefinition } from '../../crd.ts';
+import type { KubeObject, ResourceType } from '../../runtime/runtime.ts';
+import { digest, signature } from '../approvals/kind.ts';
+import { personName, userName } from '../people/schema.ts';
+import { type Verdict, verdictSchema } from '../verdict.ts';
+
+/** The kind as the API knows it. */
+export const SHARE_RECEIPT: ResourceType = {
+  apiVersion: 'sealedvault.io/v1alpha1',
+  kind: 'ShareReceipt',
+  plural: 'sharereceipts',
+};
+
+/** `storage` of a receipt that says that the share is lost. */
+export const LOST = 'lost';
+
+export interface ShareReceiptSpec {
+  readonly ceremonyRef: { readonly name: string };
+  readonly custodian: string;
+  readonly username?: string | undefined;
+  readonly digest: string;
+  readonly sha256?: string | undefined;
+  readonly storage?: string | undefined;
+  readonly signature?: string | undefined;
+  readonly proof?: string | undefined;
+}
+
+export interface ShareReceipt extends KubeObject {
+  readonly spec: ShareReceiptSpec;
+  readonly status?: Verdict;
+}
+
+const spec: z.ZodType<ShareReceiptSpec> = z
+  .object({
+    ceremonyRef: z.object({ name: z.string().min(1).max(253) }),
+    custodian: personName.meta({ description: 'As the ceremony, or the vault, names them.' }),
+    username: userName.optional().meta({ description: 'The Kubernetes user who makes this object.' }),
+    digest: digest.meta({ description: 'status.manifestDigest of the ceremony.' }),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .meta({ description: 'Of the binary OpenPGP message that came.' }),
+    storage: z
+      .string()
+      .max(256)
+      .optional()
+      .meta({ description: `How the share is kept, such as a bag’s number; ${LOST} reports a loss.` }),
+    signature: signature
+      .optional()
+      .meta({ description: 'An armored, detached OpenPGP signature over the receipt.' }),
+    proof: z
+      .string()
+      .max(128)
+      .optional()
+      .meta({ description: 'Base64 of the proof of having the share; it shows nothing of it.' }),
+  })
+  .meta(
+    cel(
+      { rule: 'self == oldSelf', message: 'What was signed cannot be changed: make another object.' },
+      {
+        rule: 'has(self.signature) || has(self.proof)',
+        message: 'A receipt has a signature, a proof, or both.',
+      },
+    ),
+  );
+
+/** Its definition. */
+export const shareReceiptKind: KindDefinition = {
+  type: SHARE_RECEIPT,
+  singular: 'sharereceipt',
+  shortNames: ['receipt'],
+  description:
+    'What a custodian says of a share: that it came, how it is kept, a proof of having it, or its loss.',
+  spec,
+  status: verdictSchema,
+  rules: [],
+  columns: [
+    { name: 'Ceremony', type: 'string', jsonPath: '.spec.ceremonyRef.name' },
+    { name: 'Custodian', type: 'string', jsonPath: '.spec.custodian' },
+    { name: 'Storage', type: 'string', jsonPath: '.spec.storage' },
+    { name: 'Accepted', type: 'boolean', jsonPath: '.status.accepted' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    { name: 'Message', type: 'string', jsonPath: '.status.message', priority: 1 },
+  ],
+};
