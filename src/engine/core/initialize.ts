@@ -5,13 +5,21 @@ import type { Clock } from '../../lib/clock.ts';
 import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import { Secret } from '../../lib/secret.ts';
-import { Barrier } from '../barrier/barrier.ts';
+import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import { createInmem } from '../physical/inmem.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
 import type { Seal, SealType } from '../seal/seal.ts';
 import { createShamirSeal } from '../seal/shamir.ts';
 import type { InitOutcome, InitRequest } from '../sys/port.ts';
-import { checkCounts, handOut, handOutToken, inspectKeys, type Split } from './quorum/hand-out.ts';
+import { holdersPut } from './ceremony/holders.ts';
+import {
+  checkCounts,
+  type HandedOut,
+  handOut,
+  handOutToken,
+  inspectKeys,
+  type Split,
+} from './quorum/hand-out.ts';
 import { recoveryConfigPut, recoveryKeyPut, sealConfigPut, storedKeyPut } from './seal-store.ts';
 
 const RESULT_PATH = 'core/init-result';
@@ -61,6 +69,9 @@ export async function checkInit(request: InitRequest, options: InitOptions): Pro
   ) {
     return `ceremony_id needs ${wanted.keysName} and either root_token_pgp_key or omit_root_token: only ciphertext is kept`;
   }
+  const names = request.recoveryCustodians;
+  if (names !== undefined && (type === 'shamir' || names.length !== shares || new Set(names).size !== shares))
+    return 'recovery_custodians needs one name for each recovery share, no two the same';
   const now = new Date(options.clock.now());
   const custodians = await inspectKeys(keys, now);
   if (typeof custodians === 'string') return `invalid ${what} configuration: ${custodians}`;
@@ -137,8 +148,11 @@ export async function initialize(checked: CheckedInit, options: InitOptions): Pr
   const barrier = await Barrier.initialize(staging, rootKey, keyRandom, new Date(clock.now()));
   await staging.write(await sealRecords({ rootKey, heldKey, clusterId }, checked, options));
   const rootToken = await options.populate(barrier, clusterId, !request.omitRootToken);
+  const out = split.shares === 0 ? undefined : await handOut(heldKey, split);
+  if (out !== undefined && options.seal.type !== 'shamir')
+    await barrier.write([firstHolders(checked, out, new Date(clock.now()))]);
   const outcome: InitOutcome = {
-    keys: split.shares === 0 ? [] : await handOut(heldKey, split),
+    keys: out?.messages ?? [],
     rootToken: await handOutToken(rootToken, checked.rootTokenTo),
     warnings: split.shares > 0 && split.custodians.length === 0 ? [plaintextWarning(options.seal.type)] : [],
   };
@@ -153,6 +167,23 @@ export async function initialize(checked: CheckedInit, options: InitOptions): Pr
   barrier.seal();
   await physical.write(staging.dump());
   return outcome;
+}
+
+// People know their shares by name only when a ceremony gave names.
+function firstHolders(
+  { request, split }: CheckedInit,
+  { proofKeys }: HandedOut,
+  now: Date,
+): BarrierOperation {
+  return holdersPut(undefined, {
+    threshold: split.threshold,
+    createdAt: now.toISOString(),
+    holders: proofKeys.map((proofKey, index) => ({
+      name: request.recoveryCustodians?.[index] ?? '',
+      fingerprint: split.custodians[index]?.fingerprint ?? '',
+      proofKey,
+    })),
+  });
 }
 
 function plaintextWarning(type: SealType): string {
@@ -217,6 +248,7 @@ function digest(request: InitRequest): string {
     request.recoveryPgpKeys,
     request.rootTokenPgpKey,
     request.omitRootToken,
+    ...(request.recoveryCustodians === undefined ? [] : [request.recoveryCustodians]),
   ];
   return createHash('sha256').update(JSON.stringify(frozen)).digest('hex');
 }

@@ -4,6 +4,7 @@ import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
+import { holdersGone } from './ceremony/holders.ts';
 import { migratedEpochKeys } from './seal-wrap-keys.ts';
 import {
   readRecoveryConfig,
@@ -85,7 +86,7 @@ async function shamirToHsm(
     recoveryKeyPut(await to.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal })),
     storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
   ];
-  const behind = await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP);
+  const behind = [...(await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP)), holdersGone];
   await barrier.rekey(rootKey, [...behind, ...wrapping], outside);
 }
 
@@ -97,7 +98,7 @@ async function hsmToShamir(
 ): Promise<void> {
   const { clusterId } = config;
   const { shares: secretShares, threshold: secretThreshold } = await readRecoveryConfig(physical);
-  const behind = await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP);
+  const behind = [...(await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP)), holdersGone];
   await barrier.write(
     [...behind, ...wrapping],
     [

@@ -7,6 +7,7 @@ import type { ProcessServices } from '../process/process.ts';
 import { isHsmSeal, type Seal } from '../seal/seal.ts';
 import type { RewrapPort, SealBackendStatus } from '../sys/seal-port.ts';
 import { DEFAULT_SEAL_HEALTH, type SealHealthSettings, SealWatch } from './seal-health.ts';
+import { pendingBlobs } from './ceremony/record.ts';
 import { auditKey } from './seal-key-audit.ts';
 import { keyReferences } from './seal-records.ts';
 import { SealRewrap } from './seal-rewrap.ts';
@@ -67,7 +68,10 @@ export class SealCare {
     this.#vault = vault;
     this.#watch?.unsealed();
     if (!isHsmSeal(seal)) return;
-    const references = await keyReferences(physical, seal, seal.key(), await vault.sealWrap.keyBlobs());
+    const references = await keyReferences(physical, seal, seal.key(), [
+      ...(await vault.sealWrap.keyBlobs()),
+      ...(await pendingBlobs(vault.barrier)),
+    ]);
     if (!references.some(({ current, records }) => !current && records > 0)) return;
     await vault.sealWrap.rewrapKeys();
     await this.#rewrap?.run(vault.barrier, this.#stop.signal);
@@ -105,7 +109,10 @@ export class SealCare {
     const expected = !initialized && lastError?.code === 'ERR_HSM_KEY_NOT_FOUND';
     const state = { healthy, unhealthySince: expected ? undefined : unhealthySince };
     const vault = this.#isUnsealed() ? this.#vault : undefined;
-    const behind = (await vault?.sealWrap.keyBlobs()) ?? [];
+    const behind =
+      vault === undefined
+        ? []
+        : [...(await vault.sealWrap.keyBlobs()), ...(await pendingBlobs(vault.barrier))];
     const references = isHsmSeal(seal) ? await keyReferences(physical, seal, key, behind) : undefined;
     const configured = !isHsmSeal(seal) || key !== undefined;
     return {

@@ -6,6 +6,7 @@ import type { ProcessServices } from '../process/process.ts';
 import type { SysPort } from '../sys/port.ts';
 import type { RewrapPort } from '../sys/seal-port.ts';
 import { view } from '../logical/storage.ts';
+import { Ceremonies } from './ceremony/ceremonies.ts';
 import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
 import type { BackendFactories } from './mounts.ts';
@@ -30,6 +31,8 @@ export interface SysPortOptions extends QuorumPorts {
   /** Whether sys/raw is served. */
   readonly rawStorage: boolean;
   readonly rewrap: RewrapPort;
+  /** The common name of the operator's certificate. */
+  readonly initClientName: string | undefined;
 }
 
 const NANOSECONDS = 1_000_000_000;
@@ -109,6 +112,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       barrier: createRekey({ ...quorum, target: 'barrier' }),
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
+    ceremonies: new Ceremonies({ ...quorum, clock, log, tokens, operatorName: options.initClientName }),
     rewrap: options.rewrap,
     seal,
     secondFactors: vault.secondFactors,

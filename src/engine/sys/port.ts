@@ -11,6 +11,7 @@ import type { LeaseCountQuotas } from '../quota/lease-count.ts';
 import type { Quotas } from '../quota/quota.ts';
 import type { ProcessPort } from './process-port.ts';
 import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
+import type { CeremonyPort } from './ceremony-port.ts';
 import type { RewrapPort, SealBackendStatus } from './seal-port.ts';
 
 /** When the barrier's data key is replaced by itself. */
@@ -126,6 +127,7 @@ export interface SysPort {
   readonly generateRoot: GenerateRootPort;
   readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
   readonly rewrap: RewrapPort;
+  readonly ceremonies: CeremonyPort;
   seal(): Promise<void>;
   readonly secondFactors: { validate(requestId: string, payload: JsonObject): Promise<Response> };
   readonly quotas: Quotas;
@@ -200,6 +202,8 @@ export interface InitRequest {
   readonly storedShares: number | undefined;
   readonly recoveryShares: number | undefined;
   readonly recoveryThreshold: number | undefined;
+  /** Names of those whose recovery shares they will be. */
+  readonly recoveryCustodians?: readonly string[] | undefined;
   readonly recoveryPgpKeys: readonly string[] | undefined;
   readonly rootTokenPgpKey: string | undefined;
   readonly omitRootToken: boolean;

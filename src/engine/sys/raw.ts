@@ -110,6 +110,10 @@ function initPath(port: RawPort): Path {
       recovery_pgp_keys: pgp('OpenPGP public keys for the recovery shares, base64, one a share.'),
       root_token_pgp_key: { type: 'string', description: 'OpenPGP public key for the root token, base64.' },
       omit_root_token: { type: 'bool', description: 'Issue no root token at all.', default: false },
+      recovery_custodians: {
+        type: 'stringList',
+        description: 'Who gets the recovery shares, one name a share, in the order of recovery_pgp_keys.',
+      },
       ceremony_id: {
         type: 'string',
         description: 'Makes the call repeatable: the same id and request get the same, PGP-encrypted answer.',
@@ -131,6 +135,7 @@ function initPath(port: RawPort): Path {
             recoveryShares: values.recovery_shares,
             recoveryThreshold: values.recovery_threshold,
             recoveryPgpKeys: values.recovery_pgp_keys,
+            recoveryCustodians: values.recovery_custodians,
             rootTokenPgpKey: values.root_token_pgp_key === '' ? undefined : values.root_token_pgp_key,
             omitRootToken: values.omit_root_token,
             ceremonyId: values.ceremony_id === '' ? undefined : values.ceremony_id,

@@ -3,6 +3,7 @@ import { auditPaths } from './path-audit.ts';
 import { counterPaths } from './path-counters.ts';
 import { passwordPolicyPaths } from './path-password-policies.ts';
 import { pluginPaths } from './path-plugins.ts';
+import { ceremonyPaths } from './path-ceremony.ts';
 import { detailedPolicyPaths } from './path-policies-detailed.ts';
 import { remountPaths } from './path-remount.ts';
 import { rotationPaths } from './path-rotation.ts';
@@ -32,6 +33,7 @@ import type { SysPort } from './port.ts';
 export function createSys(port: SysPort): Backend {
   return {
     type: 'system',
+    close: async () => port.ceremonies.close(),
     paths: new PathTable([
       ...mountPaths(port, 'mounts'),
       ...mountPaths(port, 'auth'),
@@ -46,6 +48,7 @@ export function createSys(port: SysPort): Backend {
       ...rotationPaths(port),
       ...generateRootPaths(port.generateRoot),
       ...rekeyPaths(port.rekey),
+      ...ceremonyPaths(port.ceremonies),
       ...rewrapPaths(port.rewrap),
       ...policyPaths(port),
       ...capabilityPaths(port),

@@ -74,7 +74,7 @@ async function replaceRootKey(
   await barrier.rekey(rootKey, behind, [...outside, storedKeyPut(blob)]);
 }
 
-async function sealConfig(physical: CommitPorts['physical']): Promise<SealConfig> {
+export async function sealConfig(physical: CommitPorts['physical']): Promise<SealConfig> {
   const config = await readSealConfig(physical);
   if (config === undefined) throw new TypeError('an open vault has a seal configuration');
   return config;

@@ -1,4 +1,5 @@
 import { type CustodianKey, encryptToCustodian, inspectCustodianKey } from '../../../ceremony/pgp.ts';
+import { proofKeyOf } from '../../../ceremony/share-proof.ts';
 import { splitSecret } from '../../../ceremony/shares.ts';
 import { toBase64, toHex } from '../../../lib/bytes.ts';
 import { Secret } from '../../../lib/secret.ts';
@@ -35,24 +36,34 @@ export function checkCounts(shares: number, threshold: number, keys: number): st
     : undefined;
 }
 
-/** Splits a key. @returns each share, or the PGP message that holds its hex text, in the order of the custodians */
-export async function handOut(key: Secret, { shares, threshold, custodians }: Split): Promise<Uint8Array[]> {
-  const out: Uint8Array[] = [];
+/** Shares as they leave, and what tells them apart later. */
+export interface HandedOut {
+  /** Each share, or the PGP message that holds its hex text, in the order of the custodians. */
+  readonly messages: readonly Uint8Array[];
+  /** Of the shares, in the same order (share-proof.ts). */
+  readonly proofKeys: readonly string[];
+}
+
+/** Splits a key. */
+export async function handOut(key: Secret, { shares, threshold, custodians }: Split): Promise<HandedOut> {
+  const messages: Uint8Array[] = [];
+  const proofKeys: string[] = [];
   const parts = await splitSecret(key, shares, threshold);
   try {
     for (const [index, share] of parts.entries()) {
       const custodian = custodians[index];
-      if (custodian === undefined) out.push(share.borrow((bytes) => Uint8Array.from(bytes)));
+      proofKeys.push(proofKeyOf(share));
+      if (custodian === undefined) messages.push(share.borrow((bytes) => Uint8Array.from(bytes)));
       else {
         // Vault's clients expect the hex text of the share inside the message.
         using hex = Secret.fromText(share.borrow(toHex));
-        out.push(await encryptToCustodian(hex, custodian.binaryBase64));
+        messages.push(await encryptToCustodian(hex, custodian.binaryBase64));
       }
     }
   } finally {
     for (const share of parts) share[Symbol.dispose]();
   }
-  return out;
+  return { messages, proofKeys };
 }
 
 /** A token as it leaves: the text, or base64 of the PGP message that holds it. */

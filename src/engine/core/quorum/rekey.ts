@@ -4,7 +4,7 @@ import type { KeyRandom } from '../../../lib/key-random.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { Secret } from '../../../lib/secret.ts';
 import type { Barrier } from '../../barrier/barrier.ts';
-import { getJson, jsonPut } from '../../logical/storage.ts';
+import { getJson, jsonPut, type StorageOperation } from '../../logical/storage.ts';
 import { isShamir } from '../../seal/shamir.ts';
 import type {
   QuorumRefusal,
@@ -16,7 +16,8 @@ import type {
   RekeyVerification,
 } from '../../sys/quorum-port.ts';
 import { ShareAttempt } from './attempt.ts';
-import { checkCounts, handOut, inspectKeys, type Split } from './hand-out.ts';
+import { holdersPut, readHolders } from '../ceremony/holders.ts';
+import { checkCounts, type HandedOut, handOut, inspectKeys, type Split } from './hand-out.ts';
 import { isQuorumKey, type QuorumPorts, quorumSize } from './quorum.ts';
 import { commitRecoveryKey, commitRootKey, commitUnsealKey } from './commit.ts';
 
@@ -42,7 +43,7 @@ interface Running {
   readonly verify: boolean;
   readonly attempt: ShareAttempt;
   /** The new key, while its shares wait to be verified. */
-  pending?: { readonly key: Secret; attempt: ShareAttempt };
+  pending?: { readonly key: Secret; readonly out: HandedOut; attempt: ShareAttempt };
 }
 
 const words = {
@@ -97,25 +98,44 @@ export function createRekey(options: RekeyOptions): RekeyPort {
     return typeof custodians === 'string' ? { refused: custodians } : { shares, threshold, custodians };
   };
 
-  const commit = async (key: Secret, { split }: Running, keys: readonly Uint8Array[]): Promise<void> => {
+  const commit = async (key: Secret, { split }: Running, out: HandedOut): Promise<void> => {
     const behind =
-      keys.length > 0 && running?.backup === true ? [jsonPut(backupPath, backupOf(running, keys))] : [];
-    if (target === 'recovery') await commitRecoveryKey(options, key, split, behind);
+      out.messages.length > 0 && running?.backup === true
+        ? [jsonPut(backupPath, backupOf(running, out.messages))]
+        : [];
+    if (target === 'recovery')
+      await commitRecoveryKey(options, key, split, [...behind, await holdersOf(split, out)]);
     else if (isShamir(seal)) await commitUnsealKey({ ...options, seal }, key, split, behind);
     else await commitRootKey(options);
   };
+
+  const holdersOf = async (split: Split, { proofKeys }: HandedOut): Promise<StorageOperation> =>
+    holdersPut(await readHolders(barrier), {
+      threshold: split.threshold,
+      createdAt: new Date(clock.now()).toISOString(),
+      holders: proofKeys.map((proofKey, index) => ({
+        name: '',
+        fingerprint: split.custodians[index]?.fingerprint ?? '',
+        proofKey,
+      })),
+    });
 
   // The quorum is there: makes the key, and puts it in force unless its shares are to be verified first.
   const finish = async (current: Running): Promise<RekeyResult> => {
     await random.ready();
     const key = Secret.own(random.bytes(32));
-    const keys = behindHsm ? [] : await handOut(key, current.split);
+    const out = behindHsm ? { messages: [], proofKeys: [] } : await handOut(key, current.split);
+    const keys = out.messages;
     if (current.verify) {
       if (current.backup) await barrier.write([jsonPut(backupPath, backupOf(current, keys))]);
-      current.pending = { key, attempt: new ShareAttempt(random.uuid(), verifyWords) };
+      current.pending = {
+        key,
+        out: { messages: [], proofKeys: out.proofKeys },
+        attempt: new ShareAttempt(random.uuid(), verifyWords),
+      };
     } else {
       using owned = key;
-      await commit(owned, current, keys);
+      await commit(owned, current, out);
       running = undefined;
     }
     return {
@@ -195,7 +215,7 @@ export function createRekey(options: RekeyOptions): RekeyPort {
       return { refused: 'rekey verification failed; incorrect key shares supplied' };
     }
     if (running !== current) return { refused: 'the rekey was cancelled meanwhile' };
-    await commit(pending.key, current, []);
+    await commit(pending.key, current, pending.out);
     forget();
     return { complete: true, nonce: attempt.nonce };
   };

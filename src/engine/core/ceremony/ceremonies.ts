@@ -1,0 +1,365 @@
+import { isShareProof } from '../../../ceremony/share-proof.ts';
+import { possessionText } from '../../../ceremony/statement.ts';
+import { equalBytes, fromBase64, toBase64, utf8 } from '../../../lib/bytes.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
+import type { Logger } from '../../../lib/log.ts';
+import { Secret } from '../../../lib/secret.ts';
+import type { CeremonyPlan, CeremonyPort, CeremonyRefusal, CeremonyStatus } from '../../sys/ceremony-port.ts';
+import { isShamir } from '../../seal/shamir.ts';
+import type { TokenStore } from '../../token/token.ts';
+import { ShareAttempt } from '../quorum/attempt.ts';
+import { type CommitPorts, sealConfig } from '../quorum/commit.ts';
+import { handOut, handOutToken, inspectKeys } from '../quorum/hand-out.ts';
+import { isQuorumKey, quorumSize } from '../quorum/quorum.ts';
+import { recoveryConfigPut, recoveryKeyPut } from '../seal-store.ts';
+import { attestHead } from './evidence-key.ts';
+import { holdersPut, readHolders } from './holders.ts';
+import { type CeremonyRecord, ceremonyPut, type PendingKey, readCeremony } from './record.ts';
+import { checkPlan, isSamePlan } from './plan.ts';
+import { recognize } from './shares-given.ts';
+
+/**
+ * Ceremonies of the operator: an act of a quorum that is bound to a plan which people agreed to.
+ *
+ * I1  One at a time. What it has reached is behind the barrier; shares that were given are in memory only, under a nonce
+ *     that dies with the process: after a restart the quorum gives them again, to the same plan.
+ * I2  A share counts when its proof key is one of the set in force, and for the digest and nonce that it was given for.
+ * I3  New shares come into force when every new custodian has proved to have theirs, in one atomic write, and only if the
+ *     set whose quorum made them is still the one in force. Until then the old shares are the right ones.
+ * I4  No plaintext of a share or a token is ever stored; messages are PGP-encrypted before they are.
+ */
+export interface CeremonyOptions extends CommitPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly tokens: TokenStore;
+  /** The common name of the operator's certificate; undefined: there is no operator, and so no ceremony. */
+  readonly operatorName: string | undefined;
+}
+
+const words = {
+  operation: 'ceremony',
+  duplicate: 'this share has already been given in this ceremony',
+};
+const notFound: CeremonyRefusal = { status: 404, refused: 'there is no such ceremony' };
+const bad = (refused: string): CeremonyRefusal => ({ status: 400, refused });
+
+export class Ceremonies implements CeremonyPort {
+  readonly #options: CeremonyOptions;
+  readonly #turns = new KeyedMutex();
+  #attempt: ShareAttempt;
+  #submitted: string[] = [];
+
+  constructor(options: CeremonyOptions) {
+    this.#options = options;
+    this.#attempt = new ShareAttempt(options.random.uuid(), words);
+  }
+
+  isOperator(clientName: string | undefined): boolean {
+    return this.#options.operatorName !== undefined && clientName === this.#options.operatorName;
+  }
+
+  start(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal> {
+    return this.#turns.run('', () => this.#start(plan));
+  }
+
+  async status(id: string | undefined): Promise<CeremonyStatus | CeremonyRefusal> {
+    const record = await readCeremony(this.#options.barrier);
+    return record === undefined || (id !== undefined && record.plan.id !== id)
+      ? notFound
+      : this.#render(record);
+  }
+
+  submit(id: string, share: Parameters<CeremonyPort['submit']>[1]): ReturnType<CeremonyPort['submit']> {
+    return this.#turns.run('', () => this.#submit(id, share));
+  }
+
+  prove(id: string, proof: Parameters<CeremonyPort['prove']>[1]): ReturnType<CeremonyPort['prove']> {
+    return this.#turns.run('', () => this.#prove(id, proof));
+  }
+
+  async messages(id: string): ReturnType<CeremonyPort['messages']> {
+    const record = await this.#find(id);
+    if (record === undefined) return notFound;
+    if (record.messages === undefined && record.token === undefined)
+      return bad('this ceremony has made no messages');
+    return { shares: record.messages ?? {}, rootToken: record.token?.message };
+  }
+
+  async revokeToken(id: string): Promise<CeremonyRefusal | undefined> {
+    const { tokens, log } = this.#options;
+    const record = await this.#find(id);
+    if (record?.token === undefined) return notFound;
+    const entry = await tokens.byAccessor(record.token.accessor);
+    if (entry !== undefined) await tokens.revoke(entry.hash);
+    log.info({ ceremony: id }, 'the root token of a ceremony was revoked');
+    return undefined;
+  }
+
+  cancel(id: string): Promise<CeremonyRefusal | undefined> {
+    return this.#turns.run('', async () => {
+      const record = await this.#find(id);
+      if (record === undefined) return notFound;
+      if (record.state === 'committed') return bad('this ceremony is over: what it did cannot be cancelled');
+      if (record.state === 'cancelled') return undefined;
+      const { pending: _pending, messages: _messages, ...rest } = record;
+      await this.#options.barrier.write([ceremonyPut({ ...rest, state: 'cancelled' })]);
+      this.#forgetShares();
+      this.#options.log.info({ ceremony: id }, 'a ceremony was cancelled');
+      return undefined;
+    });
+  }
+
+  holders(): ReturnType<CeremonyPort['holders']> {
+    return readHolders(this.#options.barrier);
+  }
+
+  attest(id: string, head: string): ReturnType<CeremonyPort['attest']> {
+    return this.#turns.run('', async () => {
+      const { barrier, clock, log } = this.#options;
+      log.info({ ceremony: id, head }, 'the evidence of a ceremony was signed');
+      return { ...(await attestHead(barrier, head)), engineTime: new Date(clock.now()).toISOString() };
+    });
+  }
+
+  /** When the vault is sealed: shares in memory are wiped. */
+  close(): void {
+    this.#forgetShares();
+  }
+
+  async #start(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal> {
+    const { barrier, clock, seal, log } = this.#options;
+    const current = await readCeremony(barrier);
+    if (current !== undefined) {
+      if (current.plan.id === plan.id) {
+        if (isSamePlan(current.plan, plan)) return this.#render(current);
+        return { status: 409, refused: 'this ceremony was started with another plan' };
+      }
+      if (current.state === 'collecting' || current.state === 'proving') {
+        const { namespace, name } = current.plan;
+        return { status: 409, refused: `another ceremony is in progress: ${namespace}/${name}` };
+      }
+    }
+    if (isShamir(seal)) return bad('ceremonies need a vault whose root key is sealed by an HSM');
+    if ((await quorumSize(this.#options)).threshold === 0)
+      return bad('this vault has no recovery key: make one by sys/rotate/recovery/init');
+    const now = new Date(clock.now());
+    const people = await checkPlan(plan, now);
+    if ('refused' in people) return bad(people.refused);
+    const record: CeremonyRecord = {
+      plan,
+      ...people,
+      state: 'collecting',
+      startedAt: now.toISOString(),
+      proven: [],
+    };
+    await barrier.write([ceremonyPut(record)]);
+    this.#forgetShares();
+    log.info({ ceremony: plan.id, type: plan.type, digest: plan.digest }, 'a ceremony began');
+    return this.#render(record);
+  }
+
+  async #submit(
+    id: string,
+    { nonce, digest, key, signal }: Parameters<CeremonyPort['submit']>[1],
+  ): Promise<CeremonyStatus | CeremonyRefusal> {
+    const { barrier, log } = this.#options;
+    const record = await this.#find(id);
+    if (record === undefined) return notFound;
+    if (record.state !== 'collecting') return bad('this ceremony takes no shares (any more)');
+    const given = utf8(`${nonce}\n${digest}`.padEnd(160));
+    if (!equalBytes(given, utf8(`${this.#attempt.nonce}\n${record.plan.digest}`.padEnd(160))))
+      return bad(
+        'nonce and digest are not those of this ceremony: look at its status, and compare with the others',
+      );
+    const whose = recognize(key, await readHolders(barrier));
+    if ('refused' in whose) return bad(whose.refused);
+    const { threshold } = await quorumSize(this.#options);
+    const combined = await this.#attempt.submit({ key, nonce, signal }, threshold);
+    if (combined !== undefined && 'refused' in combined) return bad(combined.refused);
+    this.#submitted.push(whose.holder);
+    log.info({ ceremony: id, holder: whose.holder }, 'a share was given');
+    if (combined === undefined) return this.#render(record);
+    using owned = combined;
+    const submitted = this.#submitted;
+    this.#forgetShares();
+    if (!(await isQuorumKey(this.#options, owned, signal)))
+      return bad('these shares are not the right ones: all of them have to be given again');
+    const next = record.plan.type === 'rotate-recovery' ? this.#newShares(record) : this.#newToken(record);
+    const done = { ...(await next), submitted };
+    await barrier.write([ceremonyPut(done)]);
+    log.info({ ceremony: id, state: done.state }, 'a quorum gave its shares');
+    return this.#render(done);
+  }
+
+  async #newShares(record: CeremonyRecord): Promise<CeremonyRecord> {
+    const { random, seal, physical, barrier, clock } = this.#options;
+    const { custodians: people, threshold } = record.plan;
+    const custodians = await inspectKeys(
+      people.map(({ pgpKey }) => pgpKey),
+      new Date(clock.now()),
+    );
+    if (typeof custodians === 'string')
+      throw new TypeError('a key of a checked plan cannot be used any more');
+    await random.ready();
+    using key = Secret.own(random.bytes(32));
+    const { messages, proofKeys } = await handOut(key, { shares: people.length, threshold, custodians });
+    const { clusterId } = await sealConfig(physical);
+    const signal = new AbortController().signal;
+    await seal.open({ signal, allowGenerateKey: false });
+    const blob = await seal.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal });
+    const generation = (await readHolders(barrier))?.generation ?? 0;
+    const pending: PendingKey = { blob: toBase64(blob), proofKeys, generation };
+    const named = people.map(({ name }, index) => [name, toBase64(messages[index] ?? new Uint8Array())]);
+    return { ...record, state: 'proving', pending, messages: Object.fromEntries(named) };
+  }
+
+  async #newToken(record: CeremonyRecord): Promise<CeremonyRecord> {
+    const { tokens, clock } = this.#options;
+    const { requester, ttl } = record.plan;
+    const inspected = await inspectKeys([requester?.pgpKey ?? ''], new Date(clock.now()));
+    const [to] = typeof inspected === 'string' ? [] : inspected;
+    if (to === undefined) throw new TypeError('a key of a checked plan cannot be used any more');
+    const issued = await tokens.create({
+      parent: '',
+      policies: ['root'],
+      path: 'auth/token/root',
+      displayName: 'root',
+      meta: { ceremony: record.plan.id },
+      numUses: 0,
+      ttl,
+      explicitMaxTtl: ttl,
+      period: 0,
+      renewable: false,
+      orphan: true,
+      entityId: '',
+    });
+    if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+    try {
+      const message = await handOutToken(issued.text, to);
+      const expiresAt = new Date(clock.now() + ttl * 1000).toISOString();
+      return {
+        ...record,
+        state: 'committed',
+        token: { accessor: issued.entry.accessor, expiresAt, message },
+      };
+    } catch (error) {
+      await tokens.revoke(issued.entry.hash);
+      throw error;
+    }
+  }
+
+  async #prove(
+    id: string,
+    { custodian, proof, signal }: Parameters<CeremonyPort['prove']>[1],
+  ): Promise<CeremonyStatus | CeremonyRefusal> {
+    const record = await this.#find(id);
+    if (record === undefined) return notFound;
+    const { plan, pending } = record;
+    const position = plan.custodians.findIndex(({ name }) => name === custodian);
+    if (position === -1) return bad('nobody of this name gets a share in this ceremony');
+    if (record.state === 'committed' && record.proven.includes(custodian)) return this.#render(record);
+    if (record.state !== 'proving' || pending === undefined)
+      return bad('this ceremony takes no proofs (any more)');
+    const text = possessionText(
+      { namespace: plan.namespace, name: plan.name, uid: plan.id, digest: plan.digest },
+      custodian,
+    );
+    if (!isShareProof(pending.proofKeys[position] ?? '', text, proof))
+      return bad('this proof was not made with the new share of this custodian, or not for this ceremony');
+    const proven = [...new Set([...record.proven, custodian])];
+    const next: CeremonyRecord = { ...record, proven };
+    if (proven.length === plan.custodians.length) return this.#commit(next, pending, signal);
+    await this.#options.barrier.write([ceremonyPut(next)]);
+    return this.#render(next);
+  }
+
+  async #commit(
+    record: CeremonyRecord,
+    { blob, proofKeys, generation }: PendingKey,
+    signal: AbortSignal,
+  ): Promise<CeremonyStatus | CeremonyRefusal> {
+    const { barrier, physical, seal, clock, log } = this.#options;
+    const { plan, fingerprints } = record;
+    const { clusterId } = await sealConfig(physical);
+    const context = { clusterId, purpose: 'recovery-key' } as const;
+    await seal.open({ signal, allowGenerateKey: false });
+    // By the HSM's key of today, and as the last look whether it opens at all.
+    using key = await seal.unwrap(fromBase64(blob) ?? new Uint8Array(), context, { signal });
+    const sealed = await seal.wrap(key, context, { signal });
+    const { pending: _pending, ...rest } = record;
+    const committed: CeremonyRecord = { ...rest, state: 'committed' };
+    const outcome = await barrier.exclusively(async () => {
+      const before = await readHolders(barrier);
+      if ((before?.generation ?? 0) !== generation)
+        return bad('the recovery shares were replaced by something else meanwhile: cancel this ceremony');
+      const holders = plan.custodians.map(({ name }, index) => ({
+        name,
+        fingerprint: fingerprints[index] ?? '',
+        proofKey: proofKeys[index] ?? '',
+      }));
+      const next = { threshold: plan.threshold, createdAt: new Date(clock.now()).toISOString(), holders };
+      await barrier.write(
+        [ceremonyPut(committed), holdersPut(before, next)],
+        [recoveryConfigPut({ shares: holders.length, threshold: plan.threshold }), recoveryKeyPut(sealed)],
+      );
+      return undefined;
+    });
+    if (outcome !== undefined) return outcome;
+    log.info({ ceremony: plan.id, shares: plan.custodians.length }, 'new recovery shares are in force');
+    return this.#render(committed);
+  }
+
+  async #find(id: string): Promise<CeremonyRecord | undefined> {
+    const record = await readCeremony(this.#options.barrier);
+    return record?.plan.id === id ? record : undefined;
+  }
+
+  #forgetShares(): void {
+    this.#attempt.shares.clear();
+    this.#attempt = new ShareAttempt(this.#options.random.uuid(), words);
+    this.#submitted = [];
+  }
+
+  async #render(record: CeremonyRecord): Promise<CeremonyStatus> {
+    const { clock, tokens } = this.#options;
+    const { plan, state, token } = record;
+    const collecting = state === 'collecting';
+    const alive = token === undefined ? undefined : await tokens.byAccessor(token.accessor);
+    return {
+      id: plan.id,
+      namespace: plan.namespace,
+      name: plan.name,
+      type: plan.type,
+      digest: plan.digest,
+      state,
+      nonce: collecting ? this.#attempt.nonce : '',
+      threshold: (await quorumSize(this.#options)).threshold,
+      progress: collecting ? this.#attempt.shares.size : (record.submitted?.length ?? 0),
+      submitted: collecting ? [...this.#submitted] : (record.submitted ?? []),
+      custodians: plan.custodians.map(({ name }, index) => ({
+        name,
+        fingerprint: record.fingerprints[index] ?? '',
+        proven: record.proven.includes(name),
+      })),
+      requester:
+        plan.requester === undefined
+          ? undefined
+          : { name: plan.requester.name, fingerprint: record.requesterFingerprint ?? '' },
+      token:
+        token === undefined
+          ? undefined
+          : {
+              expiresAt: token.expiresAt,
+              state:
+                alive !== undefined
+                  ? 'active'
+                  : clock.now() >= Date.parse(token.expiresAt)
+                    ? 'expired'
+                    : 'revoked',
+            },
+      startedAt: record.startedAt,
+      engineTime: new Date(clock.now()).toISOString(),
+    };
+  }
+}

@@ -1,0 +1,62 @@
+import { canonicalJson } from '../../../ceremony/canonical.ts';
+import type { Json } from '../../../lib/json.ts';
+import type { CeremonyPlan } from '../../sys/ceremony-port.ts';
+import { checkCounts, inspectKeys } from '../quorum/hand-out.ts';
+
+/** What a plan's keys are. */
+export interface CheckedPeople {
+  /** Of the custodians, in their order. */
+  readonly fingerprints: readonly string[];
+  readonly requesterFingerprint: string | undefined;
+}
+
+/** @returns the fingerprints of a plan that can be carried out, or why it cannot */
+export async function checkPlan(
+  plan: CeremonyPlan,
+  now: Date,
+): Promise<CheckedPeople | { readonly refused: string }> {
+  if (!/^sha256:[0-9a-f]{64}$/.test(plan.digest))
+    return { refused: 'digest must be sha256: and 64 hex digits' };
+  return plan.type === 'rotate-recovery' ? checkRotation(plan, now) : checkRootToken(plan, now);
+}
+
+/** Whether a plan that comes again is the one that was started. */
+export function isSamePlan(a: CeremonyPlan, b: CeremonyPlan): boolean {
+  const plain = (plan: CeremonyPlan): string => canonicalJson(JSON.parse(JSON.stringify(plan)) as Json);
+  return plain(a) === plain(b);
+}
+
+async function checkRotation(
+  { custodians, threshold, requester }: CeremonyPlan,
+  now: Date,
+): Promise<CheckedPeople | { readonly refused: string }> {
+  const { length } = custodians;
+  if (requester !== undefined) return { refused: 'requester belongs to generate-root' };
+  const wrong = checkCounts(length, threshold, length);
+  if (wrong !== undefined) return { refused: `invalid recovery configuration: ${wrong}` };
+  if (
+    new Set(custodians.map(({ name }) => name)).size !== length ||
+    custodians.some(({ name }) => name === '')
+  )
+    return { refused: 'every custodian needs a name of their own' };
+  const keys = await inspectKeys(
+    custodians.map(({ pgpKey }) => pgpKey),
+    now,
+  );
+  if (typeof keys === 'string') return { refused: keys };
+  const fingerprints = keys.map(({ fingerprint }) => fingerprint);
+  if (new Set(fingerprints).size !== length) return { refused: 'every custodian needs a key of their own' };
+  return { fingerprints, requesterFingerprint: undefined };
+}
+
+async function checkRootToken(
+  { requester, ttl, custodians }: CeremonyPlan,
+  now: Date,
+): Promise<CheckedPeople | { readonly refused: string }> {
+  if (custodians.length > 0) return { refused: 'custodians belong to rotate-recovery' };
+  if (requester === undefined) return { refused: 'requester, with name and pgp_key, is required' };
+  if (ttl < 1) return { refused: 'ttl is required: the root token revokes itself after it' };
+  const keys = await inspectKeys([requester.pgpKey], now);
+  if (typeof keys === 'string') return { refused: keys };
+  return { fingerprints: [], requesterFingerprint: keys[0]?.fingerprint };
+}

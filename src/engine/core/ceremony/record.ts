@@ -1,0 +1,47 @@
+import { fromBase64 } from '../../../lib/bytes.ts';
+import { getJson, jsonPut, type Storage, type StorageOperation } from '../../logical/storage.ts';
+import type { CeremonyPlan, CeremonyState } from '../../sys/ceremony-port.ts';
+
+/** The ceremony that runs, or the last one: behind the barrier, so that a restart loses no more than shares in memory. */
+export interface CeremonyRecord {
+  readonly plan: CeremonyPlan;
+  readonly fingerprints: readonly string[];
+  readonly requesterFingerprint: string | undefined;
+  readonly state: CeremonyState;
+  readonly startedAt: string;
+  /** The new recovery key, sealed by the HSM, from the quorum until it is in force; and what belongs to it. */
+  readonly pending?: PendingKey;
+  /** Base64 of the PGP messages, by the names of the custodians. */
+  readonly messages?: Readonly<Record<string, string>>;
+  /** Custodians who proved their new share. */
+  readonly proven: readonly string[];
+  readonly submitted?: readonly string[];
+  readonly token?: { readonly accessor: string; readonly expiresAt: string; readonly message: string };
+}
+
+export interface PendingKey {
+  /** Base64. */
+  readonly blob: string;
+  /** In the order of the custodians. */
+  readonly proofKeys: readonly string[];
+  /** The set of shares whose quorum made it: it replaces no other. */
+  readonly generation: number;
+}
+
+const PATH = 'core/ceremony';
+
+export function readCeremony(storage: Storage): Promise<CeremonyRecord | undefined> {
+  return getJson<CeremonyRecord>(storage, PATH);
+}
+
+export function ceremonyPut(record: CeremonyRecord): StorageOperation {
+  return jsonPut(PATH, { ...record });
+}
+
+/** What the HSM sealed for a ceremony that is not over. */
+export async function pendingBlobs(storage: Storage): Promise<Uint8Array[]> {
+  const record = await readCeremony(storage);
+  return record?.state === 'proving' && record.pending !== undefined
+    ? [fromBase64(record.pending.blob) ?? new Uint8Array()]
+    : [];
+}
