@@ -34,7 +34,7 @@ export const CEREMONY_USAGE: string = `Usage: kubectl sealedvault ceremony VERB 
   fetch NAME --as CUSTODIAN               get your encrypted share (--root-token: the root token of the requester;
                                           --out FILE, --qr in the terminal, --svg FILE)
   submit NAME|FILE --as CUSTODIAN         give your share of today to the vault (--share FILE or --from CEREMONY)
-  receipt NAME|FILE --as CUSTODIAN        say that your new share came, and prove it (--storage TEXT; --no-proof)
+  receipt NAME|FILE --as CUSTODIAN        say that your new share came, and prove it (--storage TEXT, or lost; --no-proof)
   drill NAME|FILE --as CUSTODIAN          prove that you have your share (--share FILE or --from CEREMONY)
   witness NAME|FILE --as WITNESS          sign the evidence (--deviations TEXT)
   report NAME|FILE                        write the evidence as JSON and as a page (--out BASENAME)

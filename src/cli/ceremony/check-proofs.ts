@@ -10,6 +10,11 @@ export function checkProofs({ plan, proofs, entries }: Evidence, { open }: Known
   const proven = new Set<string>();
   const keys = new Map<string, string>();
   for (const { custodian, text, proof, proofKey } of proofs) {
+    // In a drill the plan itself says which share is whose.
+    const planned =
+      plan.manifest.type === 'Drill'
+        ? plan.manifest.holders?.custodians.find(({ name }) => name === custodian)?.proofKey
+        : undefined;
     const recorded = entries.find(({ who, facts }) => who === custodian && facts['proofKey'] !== undefined);
     const twin = keys.get(proofKey);
     if (text !== possessionText(plan.name, custodian))
@@ -18,6 +23,8 @@ export function checkProofs({ plan, proofs, entries }: Evidence, { open }: Known
       found.push(wrong(`The proof of ${custodian} was not made with the share of this key.`));
     else if (recorded !== undefined && recorded.facts['proofKey'] !== proofKey)
       found.push(wrong(`The proof of ${custodian} is by another share than the log says.`));
+    else if (planned !== undefined && planned !== proofKey)
+      found.push(wrong(`The proof of ${custodian} is by another share than the plan says.`));
     else if (twin !== undefined && twin !== custodian)
       found.push(wrong(`${custodian} and ${twin} proved the same share.`));
     else {

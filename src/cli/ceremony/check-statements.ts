@@ -6,7 +6,12 @@ import { ROLES, readStatement, type Said } from './said.ts';
 import { listed } from './spoken.ts';
 
 const SLACK_MS = 15 * 60_000;
-const STEPS: Readonly<Record<string, Said['kind']>> = { approved: 'approval', witnessed: 'witness' };
+const STEPS: Readonly<Record<string, Said['kind']>> = {
+  approved: 'approval',
+  witnessed: 'witness',
+  received: 'receipt',
+  'reported-lost': 'receipt',
+};
 
 /** Checks what people signed, and that enough of the right ones did. */
 export async function checkStatements(

@@ -16,6 +16,14 @@ export interface Person {
   readonly group?: string | undefined;
 }
 
+/** Somebody who has a share in force. */
+export interface Holder {
+  readonly name: string;
+  readonly fingerprint: string;
+  /** What proofs of this share are checked with (share-proof.ts). */
+  readonly proofKey: string;
+}
+
 /** The frozen plan of a ceremony, as far as people are shown it; the digest is of all of it. */
 export interface Manifest {
   readonly version: 1;
@@ -33,6 +41,10 @@ export interface Manifest {
   readonly approvals?: { readonly approvers: readonly string[]; readonly required: number } | undefined;
   readonly witnesses?: { readonly names: readonly string[]; readonly required: number } | undefined;
   readonly requester?: string | undefined;
+  /** Who can read the root token of an initialization; none is made without it. */
+  readonly rootTokenTo?: string | undefined;
+  /** Who has the shares in force when the plan is made. */
+  readonly holders?: { readonly threshold: number; readonly custodians: readonly Holder[] } | undefined;
   readonly ttl?: string | number | undefined;
   readonly expiresAt: string;
   readonly nonce: string;
@@ -69,6 +81,13 @@ const schema: z.ZodType<Manifest> = z.object({
   approvals: z.object({ approvers: z.array(z.string()), required: z.int() }).optional(),
   witnesses: z.object({ names: z.array(z.string()), required: z.int() }).optional(),
   requester: named.optional(),
+  rootTokenTo: z.string().optional(),
+  holders: z
+    .object({
+      threshold: z.int(),
+      custodians: z.array(z.object({ name: z.string(), fingerprint: z.string(), proofKey: z.string() })),
+    })
+    .optional(),
   ttl: z.union([z.string(), z.int()]).optional(),
   expiresAt: z.string().default(''),
   nonce: z.string(),

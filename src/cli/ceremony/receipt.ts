@@ -8,6 +8,9 @@ import { encryptedShare, messageHash, openShare } from './share.ts';
 import { expectRole, signAfterAsking } from './sign.ts';
 import { loadSource } from './source.ts';
 
+/** Says, as a place of storage, that the share is lost. */
+const LOST = 'lost';
+
 /**
  * `receipt NAME|FILE --as CUSTODIAN --storage TEXT`: says that the share came, can be decrypted, and where it is kept; the
  * proof is made with the share, which stays where it is.
@@ -26,16 +29,21 @@ export async function receipt(context: CeremonyContext): Promise<number> {
   const names = manifest.custodians.map((each) => each.name);
   const person = expectRole(manifest, custodian, names, 'custodian');
   const { ceremony } = manifest;
-  const message = await encryptedShare(context, {
-    custodian,
-    ceremony: cluster === undefined ? undefined : ceremony.name,
-    cluster,
-  });
-  const sha256 = messageHash(message);
   const gpg = personsGpg(env);
-  const proof = args.on('no-proof')
-    ? undefined
-    : await proofOf(context, message, possessionText(name, custodian));
+  // Of a share that is lost there is nothing to hash and nothing to prove with.
+  const message =
+    storage === LOST
+      ? undefined
+      : await encryptedShare(context, {
+          custodian,
+          ceremony: cluster === undefined ? undefined : ceremony.name,
+          cluster,
+        });
+  const sha256 = message === undefined ? '' : messageHash(message);
+  const proof =
+    args.on('no-proof') || message === undefined
+      ? undefined
+      : await proofOf(context, message, possessionText(name, custodian));
   if (proof !== undefined)
     terminal.note('Your share was decrypted and a proof was made. It was not shown or kept.');
   const signature = await signAfterAsking(context, gpg, {
@@ -47,7 +55,7 @@ export async function receipt(context: CeremonyContext): Promise<number> {
     ceremonyRef: { name: ceremony.name },
     custodian,
     digest,
-    sha256,
+    ...(sha256 === '' ? {} : { sha256 }),
     storage,
     signature,
     ...(proof === undefined ? {} : { proof }),

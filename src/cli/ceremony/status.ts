@@ -18,6 +18,8 @@ export async function status(context: CeremonyContext): Promise<number> {
   );
   const progress = textAt(now, 'progress');
   if (progress !== undefined) terminal.print(`Shares given: ${progress}`);
+  const approvals = textAt(now, 'approvals');
+  if (approvals !== undefined) terminal.print(`Approvals: ${approvals}`);
   const expires = textAt(now, 'expiresAt');
   if (expires !== undefined) terminal.print(`Ends by itself at ${expires}`);
   if (digest !== undefined) terminal.print('', ...spokenBlock('Digest of the plan', digest));
@@ -38,6 +40,7 @@ function people(terminal: CeremonyContext['terminal'], custodians: readonly Json
       textAt(each, 'receipt') === undefined ? undefined : `receipt ${textAt(each, 'receipt')?.toLowerCase()}`,
       each['proven'] === true ? 'proved' : each['proven'] === false ? 'not proved yet' : undefined,
       textAt(each, 'problem'),
+      textAt(each, 'warning'),
     ].filter((fact) => fact !== undefined);
     terminal.print(`  ${textAt(each, 'name') ?? ''}${facts.length === 0 ? '' : `: ${facts.join(', ')}`}`);
   }

@@ -21,6 +21,7 @@ export function describePlan({ manifest, digest }: Plan): string[] {
     '',
     ...group('Custodians', manifest.custodians),
     ...group('Other people', manifest.people),
+    ...holders(manifest),
     ...quorums(manifest),
     ...(manifest.expiresAt === '' ? [] : [`The ceremony ends by itself at ${manifest.expiresAt}.`, '']),
     ...spokenBlock('Digest of this plan, to compare by voice', digest),
@@ -32,7 +33,12 @@ function purpose(manifest: Manifest): string[] {
   const shares = `${custodians.length} recovery shares, one for each custodian; any ${threshold} of them together are the recovery key.`;
   switch (type) {
     case 'Initialize':
-      return [`Initialize the vault ${vault.name}, and make ${shares}`];
+      return [
+        `Initialize the vault ${vault.name}, and make ${shares}`,
+        manifest.rootTokenTo === undefined
+          ? 'No root token is made.'
+          : `The root token is encrypted to ${manifest.rootTokenTo} alone.`,
+      ];
     case 'RotateRecovery':
       return [
         `Replace the recovery key of ${vault.name}: the custodians of today give their shares,`,
@@ -64,6 +70,12 @@ function group(title: string, people: readonly Person[]): string[] {
     ]),
     '',
   ];
+}
+
+function holders({ type, holders: found }: Manifest): string[] {
+  if (found === undefined || type === 'Drill') return [];
+  const names = found.custodians.map(({ name }) => name);
+  return [`Shares of today: any ${found.threshold} of ${listed(names)} together.`, ''];
 }
 
 function quorums({ approvals, witnesses }: Manifest): string[] {
