@@ -26,9 +26,10 @@ export function loadEngineConfig(
   const read = readConfigFiles(typeof paths === 'string' ? [paths] : paths);
   const texts = read.map(({ text }) => text);
   const loaded = parseEngineConfig(before === undefined ? texts : [before, ...texts], env);
-  const { seal, migrateFrom, groupMayRead } = loaded.config;
+  const { seal, moreSeals, migrateFrom, groupMayRead } = loaded.config;
   const tooOpen = groupMayRead ? OTHERS : OTHERS | GROUP;
-  const pinInFile = holdsPin(seal.stanza) || (migrateFrom !== undefined && holdsPin(migrateFrom.stanza));
+  const seals = [seal, ...moreSeals, ...(migrateFrom === undefined ? [] : [migrateFrom])];
+  const pinInFile = seals.some(({ stanza }) => holdsPin(stanza));
   if (pinInFile && read.some(({ mode }) => (mode & tooOpen) !== 0)) {
     throw new ConfigPermissions('the configuration file holds a credential and others can read it', {
       hint: 'run chmod 600 on it, or take the PIN out of it and set VAULT_HSM_PIN, or write pin = "file:///path" or "env://NAME"',

@@ -4,15 +4,18 @@ import { ConfigInvalid, type Environment, flag, named, scalar, variable } from '
 
 /** One seal block, its values as text. */
 export interface SealStanza {
-  readonly type: 'pkcs11' | 'shamir';
+  readonly type: 'pkcs11' | 'shamir' | 'break-glass';
   /** By which variables of the environment name it when there are several; its type unless `name` is given. */
   readonly name: string;
   readonly stanza: Readonly<Record<string, string>>;
 }
 
-/** Which seal the vault is to be under, and which one it may still be under. */
+/** Which seals the vault is to be under, and which one it may still be under. */
 export interface SealChoice {
+  /** The first to be asked. */
   readonly seal: SealStanza;
+  /** More HSMs that can each open everything, in the order of their priority. */
+  readonly moreSeals: readonly SealStanza[];
   /** The seal that is `disabled`: the vault migrates away from it. */
   readonly migrateFrom: SealStanza | undefined;
 }
@@ -21,7 +24,8 @@ const MOST = 3;
 
 /**
  * Reads the seal blocks: none is Shamir; one that is `disabled` is a migration to Shamir, or, beside an enabled one,
- * a migration to that (Vault: Seal migration).
+ * a migration to that (Vault: Seal migration). Several enabled ones, with `name` and `priority`, can each open everything
+ * (Vault: Seal High Availability).
  * @throws ERR_CONFIG_INVALID
  */
 export function parseSeals(
@@ -32,15 +36,16 @@ export function parseSeals(
   const found = blocks(body, 'seal').map(parseBlock);
   if (found.length > MOST)
     throw new ConfigInvalid('more than three seals are configured', { hint: 'keep the one in use' });
-  const [target, second] = found.filter(({ disabled }) => !disabled);
+  const enabled = inOrder(found.filter(({ disabled }) => !disabled));
+  const [target, ...moreSeals] = enabled;
   const [retired, other] = found.filter(({ disabled }) => disabled);
-  if (second !== undefined)
-    throw new ConfigInvalid('more than one seal is enabled', {
-      hint: 'keep one seal block, and give disabled = "true" to the one to migrate away from',
-    });
   if (other !== undefined)
     throw new ConfigInvalid('more than one seal is disabled', {
       hint: 'a vault migrates away from one seal: keep that one',
+    });
+  if (enabled.some((each) => each.type === 'break-glass'))
+    throw new ConfigInvalid('the break-glass seal cannot be the seal of a vault', {
+      hint: 'give it disabled = "true": the vault migrates away from it, to the other seal block or to Shamir',
     });
   if (retired?.type === 'shamir')
     throw new ConfigInvalid('Shamir seals cannot be set disabled (they should simply not be set)');
@@ -49,7 +54,7 @@ export function parseSeals(
       hint: 'give each seal block a name of its own, such as name = "old"',
     });
   const said = variable(env, 'seal_type');
-  if (said !== undefined && !isSealType(said))
+  if (said !== undefined && said !== 'pkcs11' && said !== 'shamir')
     throw new ConfigInvalid('the seal is of an unsupported type', {
       hint: 'VAULT_SEAL_TYPE may be pkcs11 or shamir',
     });
@@ -66,11 +71,37 @@ export function parseSeals(
   const seal = { type, name: target?.name ?? type, stanza: target?.stanza ?? Object.create(null) };
   const migrateFrom =
     retired === undefined ? undefined : { type: retired.type, name: retired.name, stanza: retired.stanza };
-  return { seal, migrateFrom, entropy: parseEntropy(body, type) };
+  if (type === 'shamir' && moreSeals.length > 0)
+    throw new ConfigInvalid('a Shamir seal cannot be one of several', {
+      hint: 'several seals are all seal "pkcs11"',
+    });
+  return { seal, moreSeals, migrateFrom, entropy: parseEntropy(body, type) };
+}
+
+// Of one block, neither name nor priority matters.
+function inOrder<S extends SealStanza>(enabled: readonly S[]): readonly S[] {
+  if (enabled.length < 2) return enabled;
+  if (enabled.some(({ type }) => type === 'shamir'))
+    throw new ConfigInvalid('a Shamir seal cannot be one of several', {
+      hint: 'give disabled = "true" to the seal to migrate away from',
+    });
+  const priorities = enabled.map(({ stanza }) => stanza['priority'] ?? '');
+  if (new Set(enabled.map(({ name }) => name)).size < enabled.length)
+    throw new ConfigInvalid('two seals have the same name', {
+      hint: 'give each seal block a name of its own, such as name = "second"',
+    });
+  if (
+    !priorities.every((each) => /^[1-9][0-9]{0,3}$/.test(each)) ||
+    new Set(priorities).size < enabled.length
+  )
+    throw new ConfigInvalid('every one of several seals needs a priority of its own', {
+      hint: 'write priority = 1 into the block of the seal to ask first, 2 into the next; or disabled = "true" into the one to migrate away from',
+    });
+  return enabled.toSorted((a, b) => Number(a.stanza['priority']) - Number(b.stanza['priority']));
 }
 
 function isSealType(type: string): type is SealStanza['type'] {
-  return type === 'pkcs11' || type === 'shamir';
+  return type === 'pkcs11' || type === 'shamir' || type === 'break-glass';
 }
 
 function parseBlock(block: HclBlock): SealStanza & { readonly disabled: boolean } {

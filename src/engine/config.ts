@@ -32,6 +32,8 @@ export interface EngineConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly storage: StorageConfig;
   readonly seal: SealStanza;
+  /** More HSMs that can each open everything, in the order in which they are asked. */
+  readonly moreSeals: readonly SealStanza[];
   /** The disabled seal block: the seal that the vault may still be under, and migrates away from. */
   readonly migrateFrom: SealStanza | undefined;
   /** Whether randomness of the HSM goes into the keys that matter most. */
@@ -150,11 +152,12 @@ export function parseEngineConfig(
       hint: 'add listener "tcp" { address = "127.0.0.1:8200" … }',
     });
 
-  const { seal, migrateFrom, entropy } = parseSeals(body, env, warnings);
+  const { seal, moreSeals, migrateFrom, entropy } = parseSeals(body, env, warnings);
   const config: EngineConfig = {
     listeners,
     storage: parseStorage(body),
     seal,
+    moreSeals,
     migrateFrom,
     augmentEntropy: entropy,
     disableSealWrap: flag('disable_sealwrap', scalar(body, 'disable_sealwrap')),

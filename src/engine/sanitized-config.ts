@@ -21,7 +21,7 @@ export function sanitized(config: EngineConfig): JsonObject {
     max_lease_ttl: config.maxLeaseTtl,
     raw_storage_endpoint: config.rawStorage,
     seals: [
-      { type: config.seal.type, disabled: false },
+      ...[config.seal, ...config.moreSeals].map(({ type }) => ({ type, disabled: false })),
       ...(config.migrateFrom === undefined ? [] : [{ type: config.migrateFrom.type, disabled: true }]),
     ],
     storage: { type: config.storage.type, disable_clustering: true },

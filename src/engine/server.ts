@@ -28,7 +28,9 @@ import { openLmdb } from './physical/lmdb.ts';
 import { createProcessServices } from './process/process.ts';
 import { factories } from './registry.ts';
 import { sanitized } from './sanitized-config.ts';
+import { createSealGroup, type Member } from './seal/group/group.ts';
 import type { Seal } from './seal/seal.ts';
+import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
@@ -85,9 +87,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
-  const seal = createSeal(config.seal, options, services.metrics);
+  const seal = createSeal([config.seal, ...config.moreSeals], options, services.metrics);
   const migrateFrom =
-    config.migrateFrom === undefined ? undefined : createSeal(config.migrateFrom, options, services.metrics);
+    config.migrateFrom === undefined
+      ? undefined
+      : createSeal([config.migrateFrom], options, services.metrics);
   const keyRandom = config.augmentEntropy
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
@@ -173,24 +177,20 @@ function recoveryHandler(
 }
 
 function createSeal(
-  stanza: SealStanza,
+  stanzas: readonly SealStanza[],
   { config: whole, env, log, clock, random }: EngineOptions,
   metrics: Metrics,
 ): Seal {
-  if (stanza.type === 'shamir') return createShamirSeal(random);
-  const alone = whole.migrateFrom?.type !== whole.seal.type;
-  const { config, warnings } = parsePkcs11Config(
-    stanza.stanza,
-    alone ? env : environmentOfOne(stanza.stanza, stanza.name, env),
-  );
-  for (const warning of warnings) log.warn({}, warning);
-  return createPkcs11Seal({
-    config,
-    log: log.part('seals'),
-    clock,
-    random,
-    meter: sealMeter(metrics, stanza.type),
+  if (stanzas.some(({ type }) => type === 'shamir')) return createShamirSeal(random);
+  if (stanzas.some(({ type }) => type === BREAK_GLASS)) return createBreakGlassSeal();
+  const alone = whole.moreSeals.length === 0 && whole.migrateFrom?.type !== whole.seal.type;
+  const members = stanzas.map(({ stanza, name, type }): Member => {
+    const { config, warnings } = parsePkcs11Config(stanza, alone ? env : environmentOfOne(stanza, name, env));
+    for (const warning of warnings) log.warn({}, warning);
+    const meter = sealMeter(metrics, type);
+    return { name, seal: createPkcs11Seal({ config, log: log.part('seals'), clock, random, meter }) };
   });
+  return createSealGroup(members, { random, log: log.part('seals') });
 }
 
 function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {

@@ -123,7 +123,8 @@ const bound = (seal: Pkcs11Seal): object =>
         'keyReport',
         'prove',
         'rehearse',
-        'keyOf',
+        'keysOf',
+        'backends',
         'onChange',
       ] as const
     ).map((name) => [name, (seal[name] as (...args: never[]) => unknown).bind(seal)]),

@@ -27,12 +27,12 @@ export async function fetchShare(context: CeremonyContext): Promise<number> {
     writeNew(file, message);
     terminal.note(`The encrypted message was written to ${file}.`);
   }
-  if (args.on('qr')) terminal.print(await code(message, 'term'));
+  if (args.on('qr')) terminal.print(...(await code(message, 'ascii')).split('\n').map(onBlack));
   else if (svg === undefined && file === undefined) terminal.print(message.trimEnd());
   return 0;
 }
 
-async function code(message: string, form: 'svg' | 'term'): Promise<string> {
+async function code(message: string, form: 'svg' | 'ascii'): Promise<string> {
   const content = message.trim();
   const { length } = new TextEncoder().encode(content);
   if (length > MAX_CODE)
@@ -42,4 +42,9 @@ async function code(message: string, form: 'svg' | 'term'): Promise<string> {
   const { default: encodeQR } = await import('qr');
   const options = { ecc: length > 2331 ? 'low' : 'medium', encoding: 'byte', border: 4 } as const;
   return encodeQR(content, form, options).trimEnd();
+}
+
+// The light modules are drawn: their colours must not be those of the terminal's theme.
+function onBlack(line: string): string {
+  return `\u001b[40;97m${line}\u001b[0m`;
 }

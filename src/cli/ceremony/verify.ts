@@ -26,7 +26,7 @@ export async function verify(context: CeremonyContext): Promise<number> {
     'Nothing is wrong within the report. It holds as far as these are the keys of these people:',
   );
   for (const { name, fingerprint } of peopleOf(evidence.plan.manifest))
-    terminal.print(`  ${name}`, ...spokenLines(fingerprint).map((line) => `    ${line}`));
+    terminal.print(`  ${name}`, `    ${spokenLines(fingerprint).join(' ')}`);
   if (args.get('digest') === undefined)
     terminal.print(
       ...spokenBlock('and as this is the digest of the plan that people agreed to', evidence.plan.digest),

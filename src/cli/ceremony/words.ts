@@ -66,7 +66,7 @@ function group(title: string, people: readonly Person[]): string[] {
     `${title}:`,
     ...people.flatMap(({ name, fingerprint, username, group: member }) => [
       `  ${name}${username === undefined ? '' : `, user ${username}`}${member === undefined ? '' : `, of ${member}`}`,
-      ...spokenLines(fingerprint).map((line) => `    key ${line}`),
+      `    key ${spokenLines(fingerprint).join(' ')}`,
     ]),
     '',
   ];

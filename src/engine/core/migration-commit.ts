@@ -3,7 +3,9 @@ import { Secret } from '../../lib/secret.ts';
 import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
 import type { Seal } from '../seal/seal.ts';
+import { isBreakGlass } from '../seal/break-glass.ts';
 import { isShamir } from '../seal/shamir.ts';
+import { breakGlassGone, breakGlassSize } from './ceremony/break-glass.ts';
 import { holdersGone } from './ceremony/holders.ts';
 import { migratedEpochKeys } from './seal-wrap-keys.ts';
 import {
@@ -45,10 +47,20 @@ export function plannedActions(from: Seal, to: Seal): string[] {
       'the unseal key becomes the recovery key: its shares stay the same',
       'from then on the vault unseals by itself',
     ];
+  if (isShamir(to) && isBreakGlass(from))
+    return [
+      'the root key is opened by the break-glass shares, which become the unseal shares',
+      'from then on the vault unseals by shares only, and has no recovery key',
+    ];
   if (isShamir(to))
     return [
       'the root key is wrapped by the recovery key, which becomes the unseal key: its shares stay the same',
       'from then on the vault unseals by shares only',
+    ];
+  if (isBreakGlass(from))
+    return [
+      'the root key and the recovery key are opened by the break-glass shares and wrapped by the new HSM',
+      'the recovery shares stay the same; the break-glass seal is off until a ceremony turns it on again',
     ];
   return [
     'the root key and the recovery key are wrapped by the new HSM',
@@ -92,16 +104,19 @@ async function shamirToHsm(
 
 async function hsmToShamir(
   { physical, signal }: CommitMigrationPorts,
-  { to, config, rootKey }: MigrationSides,
+  { from, to, config, rootKey }: MigrationSides,
   barrier: Barrier,
   wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId } = config;
-  const { shares: secretShares, threshold: secretThreshold } = await readRecoveryConfig(physical);
+  // With the HSM lost, it is the break-glass shares that become the unseal shares.
+  const size = isBreakGlass(from) ? breakGlassSize(physical) : readRecoveryConfig(physical);
+  const { shares: secretShares, threshold: secretThreshold } = await size;
   const behind = [...(await backupMoved(barrier, RECOVERY_BACKUP, UNSEAL_BACKUP)), holdersGone];
   await barrier.write(
-    [...behind, ...wrapping],
+    [...behind, ...breakGlassGone.behind, ...wrapping],
     [
+      ...breakGlassGone.outside,
       sealConfigPut({ type: to.type, secretShares, secretThreshold, clusterId }),
       ...recoveryRecordsGone,
       storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
@@ -126,7 +141,9 @@ async function hsmToHsm(
     using recoveryKey = await from.unwrap(recovery, context, { signal });
     outside.push(recoveryKeyPut(await to.wrap(recoveryKey, context, { signal })));
   }
-  await barrier.write(wrapping, outside);
+  // Shares that opened a vault are worn out; a new HSM gets new ones by a ceremony.
+  const used = isBreakGlass(from) ? breakGlassGone : { behind: [], outside: [] };
+  await barrier.write([...wrapping, ...used.behind], [...outside, ...used.outside]);
 }
 
 // The encrypted shares that a rekey kept for their holders are still the right ones, under the other name.

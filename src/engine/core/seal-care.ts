@@ -9,7 +9,7 @@ import type { RewrapPort, SealBackendStatus } from '../sys/seal-port.ts';
 import { DEFAULT_SEAL_HEALTH, type SealHealthSettings, SealWatch } from './seal-health.ts';
 import { pendingBlobs } from './ceremony/record.ts';
 import { auditKey } from './seal-key-audit.ts';
-import { keyReferences } from './seal-records.ts';
+import { hasStale, isFullyWrapped, keyReferences } from './seal-records.ts';
 import { SealRewrap } from './seal-rewrap.ts';
 import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { readSealConfig } from './seal-store.ts';
@@ -50,6 +50,11 @@ export class SealCare {
     if (!isHsmSeal(seal)) return;
     this.#watch = new SealWatch({ ...options, seal, settings, metrics: process.metrics, isUnsealed });
     this.#rewrap = new SealRewrap({ ...options, seal });
+    seal.onChange(() => {
+      this.#rewrapStale().catch((err: unknown) => {
+        options.log.warn({ err }, 'what an HSM missed could not be wrapped again');
+      });
+    });
   }
 
   start(): void {
@@ -62,17 +67,19 @@ export class SealCare {
     await this.#rewrap?.idle();
   }
 
-  /** After each unseal: what is wrapped by another key than the configured one moves to it. Never rejects. */
+  /** After each unseal: what is not wrapped by the keys of today is wrapped by them. Never rejects. */
   async unsealed(vault: SealedByCare): Promise<void> {
-    const { seal, physical } = this.#options;
     this.#vault = vault;
     this.#watch?.unsealed();
-    if (!isHsmSeal(seal)) return;
-    const references = await keyReferences(physical, seal, seal.key(), [
-      ...(await vault.sealWrap.keyBlobs()),
-      ...(await pendingBlobs(vault.barrier)),
-    ]);
-    if (!references.some(({ current, records }) => !current && records > 0)) return;
+    await this.#rewrapStale();
+  }
+
+  // Also when an HSM of several works again: it gets its part of what was wrapped without it.
+  async #rewrapStale(): Promise<void> {
+    const { seal, physical } = this.#options;
+    const vault = this.#isUnsealed() ? this.#vault : undefined;
+    if (!isHsmSeal(seal) || vault === undefined || this.#stop.signal.aborted) return;
+    if (!(await hasStale(physical, seal, await sealedBehind(vault)))) return;
     await vault.sealWrap.rewrapKeys();
     await this.#rewrap?.run(vault.barrier, this.#stop.signal);
   }
@@ -103,26 +110,37 @@ export class SealCare {
     const { seal, physical, sealName } = this.#options;
     this.#watch?.asked();
     const { healthy, unhealthySince, lastError } = seal.health();
-    const key = isHsmSeal(seal) ? seal.key() : undefined;
     const initialized = (await readSealConfig(physical)) !== undefined;
     // Before initialization, the key may be one that initialization will make.
     const expected = !initialized && lastError?.code === 'ERR_HSM_KEY_NOT_FOUND';
     const state = { healthy, unhealthySince: expected ? undefined : unhealthySince };
     const vault = this.#isUnsealed() ? this.#vault : undefined;
-    const behind =
-      vault === undefined
-        ? []
-        : [...(await vault.sealWrap.keyBlobs()), ...(await pendingBlobs(vault.barrier))];
-    const references = isHsmSeal(seal) ? await keyReferences(physical, seal, key, behind) : undefined;
-    const configured = !isHsmSeal(seal) || key !== undefined;
+    const behind = vault === undefined ? [] : await sealedBehind(vault);
+    const references = isHsmSeal(seal) ? await keyReferences(physical, seal, behind) : undefined;
+    const backends = isHsmSeal(seal)
+      ? seal.backends()
+      : [{ name: '', health: seal.health(), key: undefined }];
+    const audits = backends.flatMap(({ key }) => (key === undefined ? [] : [auditKey(key)]));
     return {
       ...state,
-      fullyWrapped: references?.every(({ current, records }) => current || records === 0) ?? true,
-      backends: [{ name: sealName ?? seal.type, ...state, configured, disabled: false }],
+      fullyWrapped: !isHsmSeal(seal) || (await isFullyWrapped(physical, seal, behind)),
+      backends: backends.map(({ name, health, key }) => ({
+        name: name || (sealName ?? seal.type),
+        healthy: health.healthy,
+        unhealthySince: expected ? undefined : health.unhealthySince,
+        configured: !isHsmSeal(seal) || key !== undefined,
+        disabled: false,
+      })),
       restart: this.#watch?.outlook,
-      key: key === undefined ? undefined : auditKey(key),
+      // Of several keys, the one that is kept worst is what counts.
+      key: audits.find(({ strong }) => !strong) ?? audits[0],
       // Some of what names a key is behind the barrier: while sealed, no count would be the whole one.
       references: vault === undefined ? undefined : references,
     };
   }
+}
+
+// What the HSM sealed and the barrier keeps.
+async function sealedBehind({ sealWrap, barrier }: SealedByCare): Promise<Uint8Array[]> {
+  return [...(await sealWrap.keyBlobs()), ...(await pendingBlobs(barrier))];
 }

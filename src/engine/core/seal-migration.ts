@@ -4,7 +4,8 @@ import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier } from '../barrier/barrier.ts';
-import type { Seal } from '../seal/seal.ts';
+import { isBreakGlass } from '../seal/break-glass.ts';
+import { isHsmSeal, type Seal } from '../seal/seal.ts';
 import { createShamirSeal, isShamir } from '../seal/shamir.ts';
 import type { MigrationPlan, ProvenSeal } from '../sys/port.ts';
 import { commitMigration, type MigrationSides, plannedActions } from './migration-commit.ts';
@@ -86,7 +87,7 @@ export class SealMigration {
   async isPending(): Promise<boolean> {
     const { physical, seal, signal } = this.#ports;
     if (!(await this.foresee())) return false;
-    if (this.#from?.type !== seal.type) return true;
+    if (!isHsmSeal(seal) || this.#from === undefined || isShamir(this.#from)) return true;
     const config = await readSealConfig(physical);
     const blob = await readStoredKey(physical);
     if (config === undefined || blob === undefined) return false;
@@ -129,7 +130,7 @@ export class SealMigration {
     await commitMigration({ physical, random: keyRandom, signal }, sides);
     this.#done = true;
     this.#from = undefined;
-    if (isShamir(from)) from.forget();
+    if (isShamir(from) || isBreakGlass(from)) from.forget();
     if (isShamir(seal)) seal.setKey(key);
     log.info({ from: from.type, to: to.type }, 'the vault is under its new seal');
   }
@@ -148,7 +149,7 @@ export class SealMigration {
   // By what counts: the root key that the old seal gives back opens the keyring.
   async #proveOld(from: Seal, key: Secret): Promise<Secret> {
     const { physical, signal } = this.#ports;
-    if (isShamir(from)) from.setKey(key);
+    if (isShamir(from) || isBreakGlass(from)) from.setKey(key);
     await from.open({ signal, allowGenerateKey: false });
     const blob = await readStoredKey(physical);
     if (blob === undefined) throw new SealMismatch('the storage holds no wrapped root key');

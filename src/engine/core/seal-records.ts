@@ -1,6 +1,6 @@
 import { text, utf8 } from '../../lib/bytes.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
-import { type HsmSeal, isSameKey, type SealContext, type SealKeyName } from '../seal/seal.ts';
+import { type HsmSeal, isCurrent, isSameKey, type SealContext, type SealKeyName } from '../seal/seal.ts';
 import type { KeyReference } from '../sys/seal-port.ts';
 import { readRecoveryKey, readStoredKey, recoveryKeyPut, storedKeyPut } from './seal-store.ts';
 
@@ -8,8 +8,8 @@ import { readRecoveryKey, readStoredKey, recoveryKeyPut, storedKeyPut } from './
 export interface SealedRecord {
   readonly purpose: SealContext['purpose'];
   readonly blob: Uint8Array;
-  /** The key that it needs; undefined when it is no sealed value at all. */
-  readonly key: SealKeyName | undefined;
+  /** The keys that open it, each by itself; none when it is no sealed value at all. */
+  readonly keys: readonly SealKeyName[];
   readonly put: (blob: Uint8Array) => PhysicalOperation;
 }
 
@@ -23,44 +23,66 @@ export async function sealedRecords(physical: Physical, seal: HsmSeal): Promise<
     { purpose: 'recovery-key', blob: await readRecoveryKey(physical), put: recoveryKeyPut },
   ] as const;
   return stored.flatMap(({ purpose, blob, put }) =>
-    blob === undefined ? [] : [{ purpose, blob, key: keyOf(seal, blob), put }],
+    blob === undefined ? [] : [{ purpose, blob, keys: keysOf(seal, blob), put }],
   );
 }
 
-function keyOf(seal: HsmSeal, blob: Uint8Array): SealKeyName | undefined {
+function keysOf(seal: HsmSeal, blob: Uint8Array): readonly SealKeyName[] {
   try {
-    return seal.keyOf(blob);
+    return seal.keysOf(blob);
   } catch {
-    return undefined;
+    return [];
   }
 }
 
+/** Whether something that the HSMs sealed should be wrapped again. @param behind what of it the barrier keeps */
+export async function hasStale(
+  physical: Physical,
+  seal: HsmSeal,
+  behind: readonly Uint8Array[],
+): Promise<boolean> {
+  const records = await sealedRecords(physical, seal);
+  const all = [...records.map(({ keys }) => keys), ...behind.map((blob) => keysOf(seal, blob))];
+  return all.some((keys) => keys.length > 0 && !isCurrent(seal, keys));
+}
+
+/** Whether every HSM has its part of everything, by its key of today. */
+export async function isFullyWrapped(
+  physical: Physical,
+  seal: HsmSeal,
+  behind: readonly Uint8Array[],
+): Promise<boolean> {
+  const records = await sealedRecords(physical, seal);
+  const all = [...records.map(({ keys }) => keys), ...behind.map((blob) => keysOf(seal, blob))];
+  const parts = seal.backends().length;
+  return all.every((keys) => keys.length === parts && isCurrent(seal, keys));
+}
+
 /**
- * @param current the key that seals now, when it is known
+ * How many records each key opens.
  * @param behind what the HSM sealed and the barrier keeps
  */
 export async function keyReferences(
   physical: Physical,
   seal: HsmSeal,
-  current: SealKeyName | undefined,
   behind: readonly Uint8Array[],
 ): Promise<KeyReference[]> {
+  const current = seal.backends().flatMap(({ key }) => (key === undefined ? [] : [key]));
   const found: { readonly key: SealKeyName; records: number }[] = [];
   const named = (key: SealKeyName): { records: number } => {
     let entry = found.find((each) => isSameKey(each.key, key));
     if (entry === undefined) found.push((entry = { key, records: 0 }));
     return entry;
   };
-  if (current !== undefined) named(current);
-  const keys = (await sealedRecords(physical, seal)).map(({ key }) => key);
-  for (const key of [...keys, ...behind.map((blob) => keyOf(seal, blob))])
-    if (key !== undefined) named(key).records += 1;
+  for (const key of current) named(key);
+  const keys = (await sealedRecords(physical, seal)).flatMap((record) => record.keys);
+  for (const key of [...keys, ...behind.flatMap((blob) => keysOf(seal, blob))]) named(key).records += 1;
   for (const key of await retiredKeys(physical)) named(key);
   return found.map(({ key, records }) => ({
     label: key.keyLabel,
     id: key.keyId,
     mechanism: key.mechanism,
-    current: current !== undefined && isSameKey(key, current),
+    current: current.some((each) => isSameKey(key, each)),
     records,
   }));
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
 import { HsmError } from '../seal/pkcs11/errors.ts';
-import { type HsmSeal, isSameKey, type SealContext } from '../seal/seal.ts';
+import { type HsmSeal, isCurrent, isSameKey, type SealContext } from '../seal/seal.ts';
 import type { RewrapStatus } from '../sys/seal-port.ts';
 import { retiredKeys, retiredKeysPut, type SealedRecord, sealedRecords } from './seal-records.ts';
 import { readSealConfig } from './seal-store.ts';
@@ -63,10 +63,10 @@ export class SealRewrap {
     const { seal, physical, log } = this.#options;
     const config = await readSealConfig(physical);
     if (config === undefined) return;
-    const current = await seal.keyReport({ signal });
+    await seal.keyReport({ signal });
     const records = await sealedRecords(physical, seal);
-    const readable = records.flatMap((each) => (each.key === undefined ? [] : [{ ...each, key: each.key }]));
-    const stale = readable.filter(({ key }) => !isSameKey(key, current));
+    const readable = records.filter(({ keys }) => keys.length > 0);
+    const stale = readable.filter(({ keys }) => !isCurrent(seal, keys));
     this.#counts.failed = records.length - readable.length;
     this.#counts.succeeded = readable.length - stale.length;
     this.#counts.processed = records.length - stale.length;
@@ -78,15 +78,18 @@ export class SealRewrap {
         await this.#renew(record, { clusterId: config.clusterId, purpose: record.purpose }, signal),
       );
     }
-    const left = [...(await retiredKeys(physical)), ...stale.map(({ key }) => key)];
+    const current = seal.backends().flatMap(({ key }) => (key === undefined ? [] : [key]));
+    const left = [...(await retiredKeys(physical)), ...stale.flatMap(({ keys }) => keys)];
     const retired = left.filter(
-      (key, index) => !isSameKey(key, current) && left.findIndex((each) => isSameKey(each, key)) === index,
+      (key, index) =>
+        !current.some((each) => isSameKey(key, each)) &&
+        left.findIndex((each) => isSameKey(each, key)) === index,
     );
     await physical.write([...writes, retiredKeysPut(retired)]);
     this.#counts.succeeded = readable.length;
     log.info(
-      { records: stale.length, keyLabel: current.keyLabel, keyId: current.keyId },
-      'what the seal wraps was moved to its new key',
+      { records: stale.length, keys: current.map(({ keyLabel, keyId }) => ({ keyLabel, keyId })) },
+      'what the seal wraps was moved to its keys of today',
     );
   }
 

@@ -7,10 +7,11 @@ import type { Barrier } from '../barrier/barrier.ts';
 import { IdentityStore } from '../identity/store.ts';
 import { Leases } from '../lease/lease.ts';
 import { getJson, jsonPut, type Storage, view } from '../logical/storage.ts';
-import type { Seal } from '../seal/seal.ts';
+import { isHsmSeal, type Seal } from '../seal/seal.ts';
 import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
+import { readBreakGlass } from './ceremony/break-glass.ts';
 import { LeaseCountQuotas } from '../quota/lease-count.ts';
 import { Quotas } from '../quota/quota.ts';
 import { HttpSettings } from './http-settings.ts';
@@ -82,6 +83,7 @@ const ROTATION_CHECK_MS = 5 * 60_000;
 export async function openVault(options: VaultOptions): Promise<Vault> {
   const { barrier, clock, random, log } = options;
   const cluster = await clusterInfo(options);
+  if (isHsmSeal(options.seal)) options.seal.breakGlass((await readBreakGlass(barrier))?.publicKey);
   const sealWrap = new SealWrap({ ...options, storage: barrier, disabled: options.disableSealWrap });
   await recordVersion(barrier, options, new Date(clock.now()));
   const identity = new IdentityStore({

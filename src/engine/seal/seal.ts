@@ -40,10 +40,17 @@ export interface HsmSeal extends Seal {
    * in use is not touched, and health() does not change. A PIN that was refused is not presented again.
    */
   rehearse(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<void>;
-  /** The key that a blob needs. @throws ERR_SEAL_BLOB */
-  keyOf(blob: Uint8Array): SealKeyName;
+  /** The keys that open a blob, each by itself. @throws ERR_SEAL_BLOB */
+  keysOf(blob: Uint8Array): readonly SealKeyName[];
+  /** Every HSM behind the seal, the one that is asked first in front. */
+  backends(): readonly SealBackendState[];
   /** Calls back whenever health() turns from healthy to not, or back. */
   onChange(listener: () => void): void;
+  /**
+   * From now on, what is wrapped is sealed to this public key too (break-glass.ts).
+   * @param publicKey base64; undefined: to none any more
+   */
+  breakGlass(publicKey: string | undefined): void;
 }
 
 export function isHsmSeal(seal: Seal): seal is HsmSeal {
@@ -71,10 +78,36 @@ export function isSameKey(a: SealKeyName, b: SealKeyName): boolean {
   return a.mechanism === b.mechanism && a.keyLabel === b.keyLabel && a.keyId === b.keyId && values;
 }
 
+/** One HSM behind a seal. */
+export interface SealBackendState {
+  /** As the configuration names it; empty where it needs no name. */
+  readonly name: string;
+  readonly health: SealHealth;
+  /** Undefined before it was opened. */
+  readonly key: SealKey | undefined;
+}
+
+/**
+ * Whether a blob that these keys open is wrapped as well as it could be now: by the key of every HSM that works, and, when
+ * all of them do, by no other.
+ */
+export function isCurrent(seal: HsmSeal, keys: readonly SealKeyName[]): boolean {
+  const backends = seal.backends();
+  const usable = backends.filter(({ health, key }) => health.healthy && key !== undefined);
+  const has = ({ key }: SealBackendState): boolean =>
+    key !== undefined && keys.some((each) => isSameKey(each, key));
+  if (!usable.every(has)) return false;
+  const isWhole = usable.length === backends.length;
+  return (
+    !isWhole || keys.every((each) => backends.some(({ key }) => key !== undefined && isSameKey(each, key)))
+  );
+}
+
 /** Told of each encryption and decryption by the seal. */
 export type SealMeter = (operation: 'encrypt' | 'decrypt', milliseconds: number, failed: boolean) => void;
 
-export type SealType = 'pkcs11' | 'shamir';
+/** `break-glass` opens only: a vault is never under it. */
+export type SealType = 'pkcs11' | 'shamir' | 'break-glass';
 
 export interface SealCallOptions {
   readonly signal: AbortSignal;

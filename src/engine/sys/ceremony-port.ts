@@ -4,7 +4,7 @@ export interface CeremonyRefusal {
   readonly status: 400 | 403 | 404 | 409;
 }
 
-export type CeremonyType = 'rotate-recovery' | 'generate-root';
+export type CeremonyType = 'rotate-recovery' | 'generate-root' | 'break-glass';
 
 /** A person as a plan has them. */
 export interface CeremonyPerson {
@@ -21,8 +21,9 @@ export interface CeremonyPlan {
   readonly type: CeremonyType;
   /** Of the manifest that people agreed to. */
   readonly digest: string;
-  /** Of the new shares; rotate-recovery only. */
+  /** Of the new shares; not for generate-root. */
   readonly threshold: number;
+  /** Who gets new shares. break-glass without any turns it off. */
   readonly custodians: readonly CeremonyPerson[];
   /** generate-root only. */
   readonly requester: CeremonyPerson | undefined;
@@ -106,6 +107,8 @@ export interface CeremonyPort {
   revokeToken(id: string): Promise<CeremonyRefusal | undefined>;
   cancel(id: string): Promise<CeremonyRefusal | undefined>;
   holders(): Promise<RecoveryHolders | undefined>;
+  /** Who can open the vault together without its HSM; undefined while the break-glass seal is off. */
+  breakGlass(): Promise<Omit<RecoveryHolders, 'generation'> | undefined>;
   /** Wipes shares that are in memory. */
   close(): void;
   /** The engine's signature over the end of a log of evidence. */

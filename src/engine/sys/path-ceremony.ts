@@ -1,7 +1,13 @@
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, empty, type Response } from '../logical/response.ts';
-import type { CeremonyPerson, CeremonyPort, CeremonyRefusal, CeremonyStatus } from './ceremony-port.ts';
+import type {
+  CeremonyPerson,
+  CeremonyPort,
+  CeremonyRefusal,
+  CeremonyStatus,
+  RecoveryHolders,
+} from './ceremony-port.ts';
 
 const id = { type: 'string', description: 'UID of the RecoveryCeremony.', default: '' } as const;
 
@@ -43,7 +49,7 @@ function onePath(port: CeremonyPort): Path {
     fields: {
       id,
       ceremony: { type: 'object', description: 'namespace and name of the RecoveryCeremony.', default: {} },
-      type: { type: 'string', description: 'rotate-recovery or generate-root.', default: '' },
+      type: { type: 'string', description: 'rotate-recovery, generate-root or break-glass.', default: '' },
       digest: { type: 'string', description: 'Of the manifest: sha256: and 64 hex digits.', default: '' },
       threshold: { type: 'int', description: 'Of the new shares.', default: 0 },
       custodians: { type: 'any', description: 'List of name and pgp_key, who get the new shares.' },
@@ -60,8 +66,8 @@ function onePath(port: CeremonyPort): Path {
         handler: async ({ clientName }, values) => {
           if (!port.isOperator(clientName)) return forbidden;
           const { type } = values;
-          if (type !== 'rotate-recovery' && type !== 'generate-root')
-            return badRequest('type must be rotate-recovery or generate-root');
+          if (type !== 'rotate-recovery' && type !== 'generate-root' && type !== 'break-glass')
+            return badRequest('type must be rotate-recovery, generate-root or break-glass');
           const custodians = people(values.custodians ?? []);
           const requester = values.requester === undefined ? undefined : person(values.requester);
           const namespace = values.ceremony['namespace'];
@@ -208,6 +214,7 @@ function lastPaths(port: CeremonyPort): Path[] {
           handler: async ({ clientName }) => {
             if (!port.isOperator(clientName)) return forbidden;
             const found = await port.holders();
+            const people = await port.breakGlass();
             if (found === undefined)
               return refusal({
                 status: 404,
@@ -217,11 +224,16 @@ function lastPaths(port: CeremonyPort): Path[] {
               generation: found.generation,
               threshold: found.threshold,
               created_at: found.createdAt,
-              holders: found.holders.map(({ name, fingerprint, proofKey }) => ({
-                name,
-                fingerprint,
-                proof_key: proofKey,
-              })),
+              holders: found.holders.map(renderHolder),
+              ...(people === undefined
+                ? {}
+                : {
+                    break_glass: {
+                      threshold: people.threshold,
+                      created_at: people.createdAt,
+                      holders: people.holders.map(renderHolder),
+                    },
+                  }),
             });
           },
         },
@@ -271,6 +283,10 @@ function render(status: CeremonyStatus): JsonObject {
     started_at: status.startedAt,
     engine_time: status.engineTime,
   };
+}
+
+function renderHolder({ name, fingerprint, proofKey }: RecoveryHolders['holders'][number]): JsonObject {
+  return { name, fingerprint, proof_key: proofKey };
 }
 
 function people(value: unknown): CeremonyPerson[] | undefined {

@@ -23,7 +23,27 @@ describe('the seal blocks', () => {
   });
 
   test.each([
-    ['two that are enabled', `${NEW}\nseal "pkcs11" { lib = "/c" }`, /more than one seal is enabled/],
+    [
+      'two that are enabled, without priorities',
+      `${NEW}\nseal "pkcs11" { lib = "/c" }`,
+      /priority of its own/,
+    ],
+    ['break-glass as the seal of a vault', 'seal "break-glass" {}', /cannot be the seal of a vault/],
+    [
+      'two of the same priority',
+      'seal "pkcs11" { name = "a" priority = 1 }\nseal "pkcs11" { name = "b" priority = 1 }',
+      /priority of its own/,
+    ],
+    [
+      'two of the same name',
+      'seal "pkcs11" { name = "a" priority = 1 }\nseal "pkcs11" { name = "a" priority = 2 }',
+      /same name/,
+    ],
+    [
+      'Shamir as one of several',
+      'seal "pkcs11" { name = "a" priority = 1 }\nseal "shamir" { priority = 2 }',
+      /cannot be one of several/,
+    ],
     [
       'two that are disabled',
       `${OLD}\nseal "pkcs11" { disabled = "true" }`,

@@ -1,22 +1,26 @@
 import { isShareProof } from '../../../ceremony/share-proof.ts';
 import { possessionText } from '../../../ceremony/statement.ts';
-import { equalBytes, fromBase64, toBase64, utf8 } from '../../../lib/bytes.ts';
-import type { Clock } from '../../../lib/clock.ts';
+import { equalBytes, utf8 } from '../../../lib/bytes.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
-import type { Logger } from '../../../lib/log.ts';
-import { Secret } from '../../../lib/secret.ts';
-import type { CeremonyPlan, CeremonyPort, CeremonyRefusal, CeremonyStatus } from '../../sys/ceremony-port.ts';
+import type {
+  CeremonyPlan,
+  CeremonyPort,
+  CeremonyRefusal,
+  CeremonyStatus,
+  CeremonyType,
+} from '../../sys/ceremony-port.ts';
 import { isShamir } from '../../seal/shamir.ts';
 import type { TokenStore } from '../../token/token.ts';
 import { ShareAttempt } from '../quorum/attempt.ts';
-import { type CommitPorts, sealConfig } from '../quorum/commit.ts';
-import { handOut, handOutToken, inspectKeys } from '../quorum/hand-out.ts';
 import { isQuorumKey, quorumSize } from '../quorum/quorum.ts';
-import { recoveryConfigPut, recoveryKeyPut } from '../seal-store.ts';
+import type { Act } from './act.ts';
+import { breakGlass, type BreakGlassPorts, readBreakGlass } from './break-glass.ts';
 import { attestHead } from './evidence-key.ts';
-import { holdersPut, readHolders } from './holders.ts';
+import { readHolders } from './holders.ts';
 import { type CeremonyRecord, ceremonyPut, type PendingKey, readCeremony } from './record.ts';
 import { checkPlan, isSamePlan } from './plan.ts';
+import { generateRootToken } from './root-token.ts';
+import { rotateRecovery } from './rotate-recovery.ts';
 import { holderName, recognize } from './shares-given.ts';
 
 /**
@@ -29,9 +33,7 @@ import { holderName, recognize } from './shares-given.ts';
  *     set whose quorum made them is still the one in force. Until then the old shares are the right ones.
  * I4  No plaintext of a share or a token is ever stored; messages are PGP-encrypted before they are.
  */
-export interface CeremonyOptions extends CommitPorts {
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface CeremonyOptions extends BreakGlassPorts {
   readonly tokens: TokenStore;
   /** The common name of the operator's certificate; undefined: there is no operator, and so no ceremony. */
   readonly operatorName: string | undefined;
@@ -46,12 +48,18 @@ const bad = (refused: string): CeremonyRefusal => ({ status: 400, refused });
 
 export class Ceremonies implements CeremonyPort {
   readonly #options: CeremonyOptions;
+  readonly #acts: Readonly<Record<CeremonyType, Act>>;
   readonly #turns = new KeyedMutex();
   #attempt: ShareAttempt;
   #submitted: string[] = [];
 
   constructor(options: CeremonyOptions) {
     this.#options = options;
+    this.#acts = {
+      'rotate-recovery': rotateRecovery(options),
+      'generate-root': generateRootToken(options),
+      'break-glass': breakGlass(options),
+    };
     this.#attempt = new ShareAttempt(options.random.uuid(), words);
   }
 
@@ -112,6 +120,10 @@ export class Ceremonies implements CeremonyPort {
 
   holders(): ReturnType<CeremonyPort['holders']> {
     return readHolders(this.#options.barrier);
+  }
+
+  breakGlass(): ReturnType<CeremonyPort['breakGlass']> {
+    return readBreakGlass(this.#options.barrier);
   }
 
   attest(id: string, head: string): ReturnType<CeremonyPort['attest']> {
@@ -185,68 +197,10 @@ export class Ceremonies implements CeremonyPort {
     this.#forgetShares();
     if (!(await isQuorumKey(this.#options, owned, signal)))
       return bad('these shares are not the right ones: all of them have to be given again');
-    const next = record.plan.type === 'rotate-recovery' ? this.#newShares(record) : this.#newToken(record);
-    const done = { ...(await next), submitted };
+    const done = { ...(await this.#acts[record.plan.type].begin(record)), submitted };
     await barrier.write([ceremonyPut(done)]);
     log.info({ ceremony: id, state: done.state }, 'a quorum gave its shares');
     return this.#render(done);
-  }
-
-  async #newShares(record: CeremonyRecord): Promise<CeremonyRecord> {
-    const { random, seal, physical, barrier, clock } = this.#options;
-    const { custodians: people, threshold } = record.plan;
-    const custodians = await inspectKeys(
-      people.map(({ pgpKey }) => pgpKey),
-      new Date(clock.now()),
-    );
-    if (typeof custodians === 'string')
-      throw new TypeError('a key of a checked plan cannot be used any more');
-    await random.ready();
-    using key = Secret.own(random.bytes(32));
-    const { messages, proofKeys } = await handOut(key, { shares: people.length, threshold, custodians });
-    const { clusterId } = await sealConfig(physical);
-    const signal = new AbortController().signal;
-    await seal.open({ signal, allowGenerateKey: false });
-    const blob = await seal.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal });
-    const generation = (await readHolders(barrier))?.generation ?? 0;
-    const pending: PendingKey = { blob: toBase64(blob), proofKeys, generation };
-    const named = people.map(({ name }, index) => [name, toBase64(messages[index] ?? new Uint8Array())]);
-    return { ...record, state: 'proving', pending, messages: Object.fromEntries(named) };
-  }
-
-  async #newToken(record: CeremonyRecord): Promise<CeremonyRecord> {
-    const { tokens, clock } = this.#options;
-    const { requester, ttl } = record.plan;
-    const inspected = await inspectKeys([requester?.pgpKey ?? ''], new Date(clock.now()));
-    const [to] = typeof inspected === 'string' ? [] : inspected;
-    if (to === undefined) throw new TypeError('a key of a checked plan cannot be used any more');
-    const issued = await tokens.create({
-      parent: '',
-      policies: ['root'],
-      path: 'auth/token/root',
-      displayName: 'root',
-      meta: { ceremony: record.plan.id },
-      numUses: 0,
-      ttl,
-      explicitMaxTtl: ttl,
-      period: 0,
-      renewable: false,
-      orphan: true,
-      entityId: '',
-    });
-    if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
-    try {
-      const message = await handOutToken(issued.text, to);
-      const expiresAt = new Date(clock.now() + ttl * 1000).toISOString();
-      return {
-        ...record,
-        state: 'committed',
-        token: { accessor: issued.entry.accessor, expiresAt, message },
-      };
-    } catch (error) {
-      await tokens.revoke(issued.entry.hash);
-      throw error;
-    }
   }
 
   async #prove(
@@ -276,37 +230,26 @@ export class Ceremonies implements CeremonyPort {
 
   async #commit(
     record: CeremonyRecord,
-    { blob, proofKeys, generation }: PendingKey,
+    pending: PendingKey,
     signal: AbortSignal,
   ): Promise<CeremonyStatus | CeremonyRefusal> {
-    const { barrier, physical, seal, clock, log } = this.#options;
-    const { plan, fingerprints } = record;
-    const { clusterId } = await sealConfig(physical);
-    const context = { clusterId, purpose: 'recovery-key' } as const;
-    await seal.open({ signal, allowGenerateKey: false });
-    // By the HSM's key of today, and as the last look whether it opens at all.
-    using key = await seal.unwrap(fromBase64(blob) ?? new Uint8Array(), context, { signal });
-    const sealed = await seal.wrap(key, context, { signal });
+    const { barrier, log } = this.#options;
+    const { plan } = record;
     const { pending: _pending, ...rest } = record;
     const committed: CeremonyRecord = { ...rest, state: 'committed' };
     const outcome = await barrier.exclusively(async () => {
-      const before = await readHolders(barrier);
-      if ((before?.generation ?? 0) !== generation)
-        return bad('the recovery shares were replaced by something else meanwhile: cancel this ceremony');
-      const holders = plan.custodians.map(({ name }, index) => ({
-        name,
-        fingerprint: fingerprints[index] ?? '',
-        proofKey: proofKeys[index] ?? '',
-      }));
-      const next = { threshold: plan.threshold, createdAt: new Date(clock.now()).toISOString(), holders };
-      await barrier.write(
-        [ceremonyPut(committed), holdersPut(before, next)],
-        [recoveryConfigPut({ shares: holders.length, threshold: plan.threshold }), recoveryKeyPut(sealed)],
-      );
-      return undefined;
+      const commit = await this.#acts[plan.type].commit?.(record, pending, signal);
+      if (commit === undefined) throw new TypeError('a ceremony without new shares takes no proofs');
+      if (!('refused' in commit))
+        await barrier.write([ceremonyPut(committed), ...commit.behind], commit.outside);
+      return commit;
     });
-    if (outcome !== undefined) return outcome;
-    log.info({ ceremony: plan.id, shares: plan.custodians.length }, 'new recovery shares are in force');
+    if ('refused' in outcome) return outcome;
+    outcome.afterwards?.();
+    log.info(
+      { ceremony: plan.id, type: plan.type, shares: plan.custodians.length },
+      'new shares are in force',
+    );
     return this.#render(committed);
   }
 

@@ -17,7 +17,10 @@ export async function checkPlan(
 ): Promise<CheckedPeople | { readonly refused: string }> {
   if (!/^sha256:[0-9a-f]{64}$/.test(plan.digest))
     return { refused: 'digest must be sha256: and 64 hex digits' };
-  return plan.type === 'rotate-recovery' ? checkRotation(plan, now) : checkRootToken(plan, now);
+  if (plan.type === 'generate-root') return checkRootToken(plan, now);
+  if (plan.type === 'break-glass' && plan.custodians.length === 0 && plan.threshold === 0)
+    return { fingerprints: [], requesterFingerprint: undefined };
+  return checkNewShares(plan, now);
 }
 
 /** Whether a plan that comes again is the one that was started. */
@@ -26,7 +29,7 @@ export function isSamePlan(a: CeremonyPlan, b: CeremonyPlan): boolean {
   return plain(a) === plain(b);
 }
 
-async function checkRotation(
+async function checkNewShares(
   { custodians, threshold, requester }: CeremonyPlan,
   now: Date,
 ): Promise<CheckedPeople | { readonly refused: string }> {
@@ -53,7 +56,7 @@ async function checkRootToken(
   { requester, ttl, custodians }: CeremonyPlan,
   now: Date,
 ): Promise<CheckedPeople | { readonly refused: string }> {
-  if (custodians.length > 0) return { refused: 'custodians belong to rotate-recovery' };
+  if (custodians.length > 0) return { refused: 'custodians belong to rotate-recovery and break-glass' };
   if (requester === undefined) return { refused: 'requester, with name and pgp_key, is required' };
   if (ttl < 1) return { refused: 'ttl is required: the root token revokes itself after it' };
   const keys = await inspectKeys([requester.pgpKey], now);

@@ -26,6 +26,8 @@ export interface PendingKey {
   readonly proofKeys: readonly string[];
   /** The set of shares whose quorum made it: it replaces no other. */
   readonly generation: number;
+  /** Of a break-glass key; base64. */
+  readonly publicKey?: string;
 }
 
 const PATH = 'core/ceremony';

@@ -4,7 +4,9 @@ import type { Random } from '../../../lib/random.ts';
 import type { Secret } from '../../../lib/secret.ts';
 import type { Physical } from '../../physical/physical.ts';
 import type { Seal } from '../../seal/seal.ts';
+import { type BreakGlassSeal, isBreakGlass } from '../../seal/break-glass.ts';
 import { createShamirSeal, isShamir } from '../../seal/shamir.ts';
+import { breakGlassSize } from '../ceremony/break-glass.ts';
 import { readRecoveryConfig, readRecoveryKey, readSealConfig, readStoredKey } from '../seal-store.ts';
 
 /** What a quorum's key is checked against. */
@@ -22,6 +24,7 @@ export interface QuorumSize {
 
 /** Who can authorize: holders of unseal shares under a Shamir seal, of recovery shares under an HSM. */
 export async function quorumSize({ physical, seal }: QuorumPorts): Promise<QuorumSize> {
+  if (isBreakGlass(seal)) return breakGlassSize(physical);
   if (!isShamir(seal)) return readRecoveryConfig(physical);
   const config = await readSealConfig(physical);
   return { shares: config?.secretShares ?? 0, threshold: config?.secretThreshold ?? 0 };
@@ -55,9 +58,29 @@ export async function isQuorumKey(
       candidate.forget();
     }
   }
+  if (isBreakGlass(seal)) return opensRootKey({ physical, seal }, key, clusterId, signal);
   const blob = await readRecoveryKey(physical);
   if (blob === undefined) return false;
   await seal.open({ signal, allowGenerateKey: false });
   using expected = await seal.unwrap(blob, { clusterId, purpose: 'recovery-key' }, { signal });
   return key.borrow((a) => expected.borrow((b) => equalBytes(a, b)));
+}
+
+async function opensRootKey(
+  { physical, seal }: { readonly physical: Physical; readonly seal: BreakGlassSeal },
+  key: Secret,
+  clusterId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const blob = await readStoredKey(physical);
+  if (blob === undefined || key.length !== 32) return false;
+  seal.setKey(key);
+  try {
+    using _rootKey = await seal.unwrap(blob, { clusterId, purpose: 'root-key' }, { signal });
+    return true;
+  } catch (error) {
+    seal.forget();
+    if (errorCode(error) === 'ERR_SEAL_BLOB') return false;
+    throw error;
+  }
 }

@@ -4,7 +4,15 @@ import { Aborted } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { Random } from '../../../lib/random.ts';
 import { Secret } from '../../../lib/secret.ts';
-import type { HsmSeal, SealCallOptions, SealContext, SealHealth, SealKeyName, SealMeter } from '../seal.ts';
+import type {
+  HsmSeal,
+  SealBackendState,
+  SealCallOptions,
+  SealContext,
+  SealHealth,
+  SealKeyName,
+  SealMeter,
+} from '../seal.ts';
 import { type AgentPort, type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { contextBytes, decodeBlob, encodeBlob, isBlob } from './blob.ts';
 import type { Pkcs11Config } from './config.ts';
@@ -168,8 +176,16 @@ class AgentSeal implements Pkcs11Seal {
     await this.#port.call('rehearse', request, options);
   }
 
-  keyOf(blob: Uint8Array): SealKeyName {
-    return decodeBlob(blob);
+  keysOf(blob: Uint8Array): readonly SealKeyName[] {
+    return [decodeBlob(blob)];
+  }
+
+  backends(): readonly SealBackendState[] {
+    return [{ name: '', health: this.#health, key: this.#key }];
+  }
+
+  breakGlass(publicKey: string | undefined): void {
+    if (publicKey !== undefined) throw new TypeError('a seal of one HSM alone has no room for another part');
   }
 
   onChange(listener: () => void): void {
