@@ -36,7 +36,7 @@ ${section('5. Acknowledgements of custodians', acknowledgements(evidence))}
 ${section('6. Evidence: what happened', log(evidence))}
 ${section('7. Witnesses and deviations', witnesses(evidence))}
 ${section('8. What was checked', checks(findings))}
-${section('9. Signatures by hand', signatures(manifest))}
+${section('9. Acknowledgement by hand', signatures(manifest))}
 </main>
 </body>
 </html>
@@ -86,7 +86,9 @@ function inventory({ plan, proofs, attestation }: Evidence): string {
   const people = peopleOf(manifest).map(({ name, fingerprint, encryptionKey }) => [
     `OpenPGP key of ${name}`,
     spokenLines(fingerprint).join(' '),
-    encryptionKey === undefined ? 'signs' : `receives by ${spokenLines(encryptionKey).join(' ')}`,
+    encryptionKey === undefined || encryptionKey === ''
+      ? 'signs'
+      : `receives by ${spokenLines(encryptionKey).join(' ')}`,
   ]);
   const shares = proofs.map(({ custodian, proofKey }) => [
     `Recovery share of ${custodian}`,
@@ -120,8 +122,8 @@ function acknowledgements(evidence: Evidence): string {
       : [name, 'no signed receipt', '', proven];
   });
   if (rows.length === 0) return '<p>This ceremony gave out no shares.</p>';
-  return `<p>Each custodian below has signed, with their own key, that the share named by its hash came to them and where it is stored,
-and acknowledges the duties of section 2. Whether a signature is valid is in section 8.</p>
+  return `<p>Each custodian below has signed, with their own key, that the share named by its hash came to them and where it is stored.
+Whether a signature is valid is in section 8. The duties of section 2 are acknowledged by signing section 9.</p>
 ${table(['Custodian', 'Stored', 'SHA-256 of the encrypted share', 'Possession proved'], rows)}`;
 }
 
@@ -156,11 +158,11 @@ function checks(findings: readonly Finding[]): string {
 }
 
 function signatures(manifest: Manifest): string {
-  return table(
+  return `<p>I have read my responsibilities in section 2, understand them, and accept them.</p>${table(
     ['Name', 'Date', 'Signature'],
     peopleOf(manifest).map(({ name }) => [name, '', '']),
     'by-hand',
-  );
+  )}`;
 }
 
 function section(title: string, content: string): string {
@@ -173,7 +175,7 @@ function facts(rows: readonly (readonly [string, string])[]): string {
 
 function table(head: readonly string[], rows: readonly (readonly string[])[], name = ''): string {
   const line = (row: readonly string[]): string =>
-    `<tr>${row.map((cell, index) => (index === 0 ? `<th scope="row">${escaped(cell)}</th>` : `<td>${escaped(cell)}</td>`)).join('')}</tr>`;
+    `<tr>${row.map((cell, index) => (index === 0 ? `<th scope="row">${escaped(cell)}</th>` : `<td${/\S{25}/.test(cell) ? ' class="long"' : ''}>${escaped(cell)}</td>`)).join('')}</tr>`;
   return `<div class="wide"><table class="${name}"><thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead>
 <tbody>${rows.map(line).join('\n')}</tbody></table></div>`;
 }

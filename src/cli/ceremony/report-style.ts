@@ -11,7 +11,8 @@ dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { border: 1px solid var(--line); padding: .35rem .5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { border: 1px solid var(--line); padding: .35rem .5rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+.long { overflow-wrap: anywhere; }
 .by-hand td { height: 2.5rem; min-width: 8rem; }
 .verdict { border: 2px solid var(--line); padding: .75rem 1rem; font-weight: 600; }
 .bad, .wrong strong { color: var(--bad); border-color: var(--bad); }

@@ -50,6 +50,13 @@ function purpose(manifest: Manifest): string[] {
         `Make a root token of ${vault.name}, encrypted to ${requester ?? 'nobody'}.`,
         `It ends by itself after ${ttl ?? 'an unknown time'}.`,
       ];
+    case 'BreakGlass':
+      return custodians.length === 0
+        ? [`Turn the break-glass seal of ${vault.name} off.`]
+        : [
+            `Turn the break-glass seal of ${vault.name} on: ${custodians.length} shares, any ${threshold} of which`,
+            'open the vault without its HSM, from its storage alone.',
+          ];
     case 'Drill':
       return [
         `Prove that the recovery shares of ${vault.name} can be used, without showing any of them.`,

@@ -89,10 +89,12 @@ function headline({ state, type, threshold, progress, custodians, token }) {
     case 'collecting':
       return `Shares are being given: ${progress} of ${threshold}.`;
     case 'proving':
-      return `New shares are being proved: ${proven} of ${custodians.length}. The old ones are right until all are.`;
+      return `New shares are being proved: ${proven} of ${custodians.length}. Nothing changes until all are.`;
     case 'committed':
-      return type === 'generate-root'
-        ? `Done. The root token was encrypted to its requester, and is ${token?.state ?? 'made'}.`
+      if (type === 'generate-root')
+        return `Done. The root token was encrypted to its requester, and is ${token?.state ?? 'made'}.`;
+      return type === 'break-glass' && custodians.length === 0
+        ? 'Done. The break-glass seal is off.'
         : 'Done. The new shares are in force.';
     default:
       return 'This ceremony was cancelled. No share is kept.';
@@ -101,6 +103,10 @@ function headline({ state, type, threshold, progress, custodians, token }) {
 
 /** @param {Ceremony} ceremony */
 function purpose({ type, threshold, custodians, requester }) {
+  if (type === 'break-glass')
+    return custodians.length === 0
+      ? `The break-glass seal is turned off. It takes ${threshold} of the recovery shares of today.`
+      : `The break-glass seal is turned on: shares of ${listed(custodians.map(({ name }) => name))} will open the vault without its HSM. It takes ${threshold} of the recovery shares of today; then each of them gets a break-glass share and proves it.`;
   return type === 'generate-root'
     ? `A root token is made and encrypted to ${requester?.name ?? 'its requester'} alone. It takes ${threshold} shares.`
     : `The recovery key is replaced. ${threshold} of the shares of today are needed; then each of ${listed(custodians.map(({ name }) => name))} gets a new share and proves it.`;
