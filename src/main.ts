@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arguments } from './cli/arguments.ts';
+import { CEREMONY_SWITCHES } from './cli/ceremony/ceremony.ts';
 import type { Core } from './engine/core/core.ts';
 import { systemClock } from './lib/clock.ts';
 import { describeError, errorCode } from './lib/errors.ts';
@@ -24,6 +25,7 @@ const USAGE = `Usage: sealedvault <command> [options]
   hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
   operator generate-root -decode=T -otp=O  decode a root token that a quorum made
   status [-address=URL]                   show the seal status of a vault
+  ceremony VERB                           take part in a recovery ceremony (also: kubectl sealedvault ceremony VERB)
   version                                 print the version
 `;
 
@@ -39,6 +41,7 @@ const given = new Arguments(process.argv.slice(2), [
   'dev-ha',
   'recovery',
   'allow-group',
+  ...CEREMONY_SWITCHES,
 ]);
 process.exitCode = await run(given);
 
@@ -58,6 +61,8 @@ async function run(options: Arguments): Promise<number> {
       return rest[0] === 'generate-root' && options.has('decode') ? decodeRootToken(options) : usage();
     case 'status':
       return status(options);
+    case 'ceremony':
+      return ceremony(options, rest);
     case 'version':
       return printVersion();
     default:
@@ -220,6 +225,14 @@ async function status(options: Arguments): Promise<number> {
     ca: caFile === undefined ? undefined : readFileSync(caFile, 'utf8'),
     json: options.get('format') === 'json',
   });
+}
+
+async function ceremony(args: Arguments, words: readonly string[]): Promise<number> {
+  const { runCeremony } = await import('./cli/ceremony/ceremony.ts');
+  const { Terminal } = await import('./cli/ceremony/terminal.ts');
+  const { stdin: input, stdout: output, stderr: errors } = process;
+  const terminal = new Terminal({ input, output, errors });
+  return runCeremony({ args, words, env: process.env, terminal, clock: systemClock });
 }
 
 async function printVersion(): Promise<number> {

@@ -17,7 +17,10 @@ export class Arguments {
       const [, name = '', value] = match;
       const next = args[index + 1];
       const takesNext =
-        value === undefined && next !== undefined && !next.startsWith('-') && !switches.includes(name);
+        value === undefined &&
+        next !== undefined &&
+        (next === '-' || !next.startsWith('-')) &&
+        !switches.includes(name);
       if (takesNext) index += 1;
       flags.set(name, [...(flags.get(name) ?? []), value ?? (takesNext ? next : '')]);
     }

@@ -1,5 +1,6 @@
 import { request as httpsRequest } from 'node:https';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { isJsonObject, type Json, type JsonObject, parseJson } from '../lib/json.ts';
 import { VaultClientError } from './errors.ts';
 import type { Health, InitAnswer, InitRequest, Leader, SealBackends, SealStatus } from './messages.ts';
@@ -136,7 +137,9 @@ export class VaultClient {
         {
           host,
           port,
-          servername,
+          // An address is no server name (RFC 6066 §3); the certificate must carry it all the same.
+          servername: isIP(servername) === 0 ? servername : '',
+          checkServerIdentity: (_host, certificate) => checkServerIdentity(servername, certificate),
           method,
           path,
           ca: authority,

@@ -56,6 +56,8 @@ export interface EngineConfig {
   readonly requirePgpShares: boolean;
   /** Common name of the only verified client that may initialize; anyone when undefined. */
   readonly initClientName: string | undefined;
+  /** Whether the ceremony page is served below /ui/. */
+  readonly ui: boolean;
   /** Whether sys/raw is served to those with sudo. */
   readonly rawStorage: boolean;
   /** The owner's group may read this file although it holds a credential. */
@@ -168,6 +170,7 @@ export function parseEngineConfig(
     userLockout: parseLockout(body, env),
     requirePgpShares: flag('require_pgp_shares', scalar(body, 'require_pgp_shares')),
     initClientName: scalar(body, 'init_client_name'),
+    ui: flag('ui', scalar(body, 'ui')),
     rawStorage: flag('raw_storage_endpoint', scalar(body, 'raw_storage_endpoint')),
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };

@@ -7,6 +7,7 @@ export function sanitized(config: EngineConfig): JsonObject {
     api_addr: config.apiAddress,
     default_lease_ttl: config.defaultLeaseTtl,
     disable_mlock: true,
+    enable_ui: config.ui,
     listeners: config.listeners.map(({ host, port, tls }) => ({
       type: 'tcp',
       config: {

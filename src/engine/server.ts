@@ -126,7 +126,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const settings = (): EdgeSettings | undefined => core.vault?.http;
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
-      createEdge({ ...listener, handle, settings, log: log.part('http'), random }, materials[index]),
+      createEdge(
+        { ...listener, handle, settings, ui: config.ui, log: log.part('http'), random },
+        materials[index],
+      ),
     );
   }
   try {

@@ -34,6 +34,7 @@ await ensurePrograms(
     'ssh-keygen',
     'sshd',
     'zbarimg',
+    'chromium',
     'curl',
     'go',
     'python3',

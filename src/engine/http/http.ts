@@ -17,7 +17,8 @@ import { isParseRefusal, parseRequest } from './parse.ts';
 import { render } from './render.ts';
 
 /**
- * The HTTP edge. `/v1/*` goes from node:http straight to the pipeline; every other path belongs to Express.
+ * The HTTP edge. `/v1/*` goes from node:http straight to the pipeline; `/ui/*` belongs to
+ * Express, when the configuration wants pages; there is nothing else.
  *
  * I1  A request that cannot be parsed has a documented status and touches nothing.
  * I2  A defect is a 500 without its text; the log has the id, the code and the cause.
@@ -30,6 +31,8 @@ export interface EdgeOptions {
   /** What the API says of headers; undefined while the vault is sealed. */
   readonly settings: () => EdgeSettings | undefined;
   readonly maxRequestSize: number;
+  /** Whether the ceremony page is served. */
+  readonly ui: boolean;
   /** Families of quorum endpoints that need no token on this listener. */
   readonly open: CoreRequest['open'];
 }
@@ -52,7 +55,7 @@ export interface TlsMaterial {
 
 /** A server that is not listening yet. */
 export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): Server | HttpsServer {
-  const pages = otherPages(options.settings);
+  const pages = otherPages(options);
   // Without an authority of the listener's own, Node would trust the system's.
   const verifiesClients = tls?.ca !== undefined && tls.askClientCert;
   const listener: RequestListener = (message, out) => {
@@ -125,22 +128,23 @@ function publicMessage(error: unknown): string {
   return error instanceof SealedVaultError ? error.message : 'internal error';
 }
 
-// Loaded with the first request that is not for the API: few engines ever see one.
-function otherPages(settings: EdgeOptions['settings']): RequestListener {
+// Express is loaded with the first request for a page: few engines ever see one.
+function otherPages({ ui, settings, log }: EdgeOptions): RequestListener {
   let app: Promise<RequestListener> | undefined;
   return (message, out) => {
-    app ??= import('express').then(({ default: express }) => {
-      const pages = express();
-      pages.disable('x-powered-by');
-      pages.use((_request, response) => {
-        for (const [name, values] of Object.entries(settings()?.ui ?? {})) response.setHeader(name, values);
-        response.status(404).json({ errors: [] });
-      });
-      return pages as unknown as RequestListener;
-    });
+    if (!ui || !/^\/ui(?:[/?]|$)/.test(message.url ?? '')) {
+      for (const [name, values] of Object.entries(settings()?.ui ?? {})) out.setHeader(name, values);
+      out.writeHead(404, { 'Content-Type': 'application/json' });
+      out.end('{"errors":[]}\n');
+      return;
+    }
+    app ??= import('./pages.ts').then(({ createPages }) => createPages({ settings, log }));
     app.then(
       (pages) => pages(message, out),
-      () => out.destroy(),
+      (err: unknown) => {
+        log.error({ err }, 'the pages could not be loaded');
+        out.destroy();
+      },
     );
   };
 }

@@ -48,6 +48,8 @@ export interface CeremonyStatus {
   readonly progress: number;
   /** Whose shares were given, as far as the engine knows them. */
   readonly submitted: readonly string[];
+  /** Who holds the shares in force, by name; empty when nobody knows. */
+  readonly holders: readonly string[];
   readonly custodians: readonly {
     readonly name: string;
     readonly fingerprint: string;

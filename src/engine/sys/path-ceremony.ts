@@ -276,6 +276,7 @@ function render(status: CeremonyStatus): JsonObject {
     threshold: status.threshold,
     progress: status.progress,
     submitted: [...status.submitted],
+    holders: [...status.holders],
     custodians: status.custodians.map((each) => ({ ...each })),
     ...(requester === undefined ? {} : { requester: { ...requester } }),
     ...(token === undefined ? {} : { token: { expires_at: token.expiresAt, state: token.state } }),

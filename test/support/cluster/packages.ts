@@ -19,6 +19,7 @@ const packageOf = {
   buildah: 'buildah',
   debootstrap: 'debootstrap',
   gpg: 'gnupg',
+  chromium: 'chromium',
   openssl: 'openssl',
   'softhsm2-util': 'softhsm2',
   'pkcs11-tool': 'opensc',

@@ -38,6 +38,12 @@ const planted: readonly { readonly file: string; readonly forbidden: string; rea
   { file: 'src/operator/sealedvault/planted.ts', forbidden: '../../engine/server.ts' },
   { file: 'src/operator/runtime/planted.ts', forbidden: '../sealedvault/controller.ts' },
   { file: 'src/cli/planted.ts', forbidden: '../engine/core/core.ts', allowed: '../client/client.ts' },
+  { file: 'src/cli/planted2.ts', forbidden: '@kubernetes/client-node' },
+  {
+    file: 'src/cli/ceremony/kube.ts',
+    forbidden: '../../operator/manager.ts',
+    allowed: '@kubernetes/client-node',
+  },
 ];
 
 test('the linter refuses every forbidden import, and none that is allowed', () => {

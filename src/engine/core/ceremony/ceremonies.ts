@@ -21,7 +21,7 @@ import { type CeremonyRecord, ceremonyPut, type PendingKey, readCeremony } from 
 import { checkPlan, isSamePlan } from './plan.ts';
 import { generateRootToken } from './root-token.ts';
 import { rotateRecovery } from './rotate-recovery.ts';
-import { recognize } from './shares-given.ts';
+import { holderName, recognize } from './shares-given.ts';
 
 /**
  * Ceremonies of the operator: an act of a quorum that is bound to a plan which people agreed to.
@@ -265,8 +265,9 @@ export class Ceremonies implements CeremonyPort {
   }
 
   async #render(record: CeremonyRecord): Promise<CeremonyStatus> {
-    const { clock, tokens } = this.#options;
+    const { clock, tokens, barrier } = this.#options;
     const { plan, state, token } = record;
+    const known = await readHolders(barrier);
     const collecting = state === 'collecting';
     const alive = token === undefined ? undefined : await tokens.byAccessor(token.accessor);
     return {
@@ -280,6 +281,7 @@ export class Ceremonies implements CeremonyPort {
       threshold: (await quorumSize(this.#options)).threshold,
       progress: collecting ? this.#attempt.shares.size : (record.submitted?.length ?? 0),
       submitted: collecting ? [...this.#submitted] : (record.submitted ?? []),
+      holders: known?.holders.map(holderName) ?? [],
       custodians: plan.custodians.map(({ name }, index) => ({
         name,
         fingerprint: record.fingerprints[index] ?? '',

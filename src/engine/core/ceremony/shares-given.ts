@@ -18,13 +18,18 @@ export function recognize(key: string, known: StoredHolders | undefined): Recogn
   return holderOf(owned, known);
 }
 
+/** What a holder is called whom a plain client did not name. */
+export function holderName({ name }: { readonly name: string }, position: number): string {
+  return name === '' ? `holder ${position + 1}` : name;
+}
+
 function holderOf(share: Secret, known: StoredHolders | undefined): Recognized {
   if (known === undefined) return { holder: 'an unnamed holder' };
   const proofKey = utf8(proofKeyOf(share));
   const matching = (key: string): boolean => equalBytes(utf8(key), proofKey);
   const position = known.holders.findIndex((each) => matching(each.proofKey));
   const holder = known.holders[position];
-  if (holder !== undefined) return { holder: holder.name === '' ? `holder ${position + 1}` : holder.name };
+  if (holder !== undefined) return { holder: holderName(holder, position) };
   return {
     refused: known.earlier.some(matching)
       ? 'this is a share of an earlier set: it was replaced, use the one that came last'

@@ -1,0 +1,32 @@
+import { approvalText, type CeremonyName, receiptText, witnessText } from '../../ceremony/statement.ts';
+
+/** What a signed text says, once it is known to be exactly one of the texts that people sign. */
+export type Said =
+  | { readonly kind: 'approval' }
+  | { readonly kind: 'witness'; readonly evidence: string; readonly deviations: string }
+  | { readonly kind: 'receipt'; readonly sha256: string; readonly storage: string };
+
+/**
+ * Reads a statement back, by making it anew from what it says and comparing: a text with a line more or less is none.
+ * @returns undefined when the text is not that of this person in this ceremony
+ */
+export function readStatement(text: string, ceremony: CeremonyName, person: string): Said | undefined {
+  if (text === approvalText(ceremony, person)) return { kind: 'approval' };
+  const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const witnessed = { person, evidence: field('evidence'), deviations: field('deviations') };
+  if (text === witnessText(ceremony, witnessed)) return { kind: 'witness', ...witnessed };
+  const received = {
+    custodian: person,
+    sha256: field('share-message-sha256'),
+    storage: field('stored'),
+  };
+  if (text === receiptText(ceremony, received)) return { kind: 'receipt', ...received };
+  return undefined;
+}
+
+/** What the roles of statements are called in evidence. */
+export const ROLES: Readonly<Record<Said['kind'], readonly string[]>> = {
+  approval: ['Approver'],
+  witness: ['Witness'],
+  receipt: ['Custodian', 'Receipt'],
+};

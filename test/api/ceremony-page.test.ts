@@ -1,0 +1,363 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { digestOf } from '../../src/ceremony/canonical.ts';
+import { armorMessage } from '../../src/ceremony/pgp.ts';
+import { Gnupg } from '../support/gnupg.ts';
+import { Browser, type Page } from './support/browser.ts';
+import { TestEngine } from './support/engine.ts';
+import { asOperator, operatorConfig } from './support/operator.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'sealedvault-page-'));
+/** Where to leave screenshots for a person to look at. */
+const pictures = process.env['SEALEDVAULT_PICTURES'] ?? dir;
+const passphrase = 'canary passphrase of ada';
+const digest = digestOf('a plan');
+const gnupg = new Gnupg();
+const messages: Record<string, string> = {};
+const shares: Record<string, string> = {};
+let engine: TestEngine;
+let browser: Browser;
+let page: Page;
+
+const operator = (method: string, path: string, body?: object): ReturnType<typeof asOperator> =>
+  asOperator(engine.addresses[1] ?? '', method, path, body);
+const armored = (base64: string): string => armorMessage(Buffer.from(base64, 'base64'));
+const url = (): string => `https://${engine.addresses[1]}/ui/ceremony/`;
+
+async function start(id: string, plan: object): Promise<void> {
+  const { status, body } = await operator('PUT', `sys/ceremony/${id}`, {
+    ceremony: { namespace: 'vaults', name: id },
+    digest: digest,
+    ...plan,
+  });
+  expect({ status, body }).toMatchObject({ status: 200, body: { state: 'collecting' } });
+}
+
+beforeAll(async () => {
+  mkdirSync(pictures, { recursive: true });
+  gnupg.generate('ada', passphrase);
+  gnupg.generate('grace', '', ['rsa3072', 'rsa3072']);
+  gnupg.generate('edith', '', ['nistp256', 'nistp256']);
+  engine = await TestEngine.start({ ...operatorConfig(dir), ui: true });
+  const names = ['ada', 'grace', 'edith'];
+  const { status, body } = await operator('PUT', 'sys/init', {
+    recovery_shares: 3,
+    recovery_threshold: 2,
+    recovery_pgp_keys: names.map((name) => gnupg.publicKey(name)),
+    recovery_custodians: names,
+    omit_root_token: true,
+    ceremony_id: 'first',
+  });
+  expect(status).toBe(200);
+  for (const [index, name] of names.entries()) {
+    messages[name] = armored(body.recovery_keys_base64[index]);
+    shares[name] = gnupg.decrypt(messages[name], name === 'ada' ? passphrase : '').trim();
+  }
+  browser = await Browser.start();
+});
+
+afterAll(async () => {
+  const log = engine.logLines.join('');
+  for (const canary of [...Object.values(shares), passphrase, 'PRIVATE KEY'])
+    expect(log).not.toContain(canary);
+  await browser?.close();
+  await engine?.stop();
+  gnupg.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+describe('the server', () => {
+  test('gives the page with headers that let it load nothing but itself', async () => {
+    const answer = await fetch(`${engine.address}/ui/ceremony/`);
+    expect(answer.status).toBe(200);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy':
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+      'cache-control': 'no-store',
+    });
+    const html = await answer.text();
+    expect(html).not.toMatch(/ style=| on\w+=|<script>|<style>|https?:\/\//);
+  });
+
+  test.each([
+    ['GET', '/ui', 307],
+    ['GET', '/ui/', 307],
+    ['GET', '/ui/ceremony', 307],
+    ['HEAD', '/ui/ceremony/', 200],
+    ['GET', '/ui/ceremony/main.js', 200],
+    ['GET', '/ui/ceremony/openpgp/openpgp.min.mjs', 200],
+    ['POST', '/ui/ceremony/', 405],
+    ['GET', '/ui/ceremony/index.html', 404],
+    ['GET', '/ui/ceremony/../pages.ts', 404],
+    ['GET', '/ui/ceremony/%2e%2e/pages.ts', 404],
+    ['GET', '/ui/ceremony/..%2fpages.ts', 404],
+    ['GET', '/ui/ceremony/constructor', 404],
+    ['GET', '/ui/other', 404],
+    ['GET', '/uix', 404],
+    ['GET', '/', 404],
+  ])('%s %s is answered %d', async (method, path, status) => {
+    const answer = await fetch(`${engine.address}${path}`, { method, redirect: 'manual' });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('x-powered-by')).toBeNull();
+  });
+
+  test('answers a path that cannot be decoded without a word about itself', async () => {
+    const answer = await fetch(`${engine.address}/ui/ceremony/%zz`);
+    expect([400, 404]).toContain(answer.status);
+    expect(await answer.text()).not.toMatch(/node_modules|at .*\.ts/);
+  });
+});
+
+describe('the page', () => {
+  test('says that there is nothing to do', async () => {
+    page = await browser.page(url());
+    await page.see('#headline', /No ceremony has begun/);
+    expect(await page.evaluate("document.querySelector('#give').hidden")).toBe(true);
+  });
+
+  test('shows a ceremony that begins, with what to compare', async () => {
+    await start('rotate-1', {
+      type: 'rotate-recovery',
+      threshold: 2,
+      custodians: ['ada', 'grace'].map((name) => ({ name, pgp_key: gnupg.publicKey(name) })),
+    });
+    await page.see('#headline', /Shares are being given: 0 of 2/);
+    const { body } = await engine.call('GET', 'sys/ceremony', undefined, '');
+    const bare = async (selector: string): Promise<string> =>
+      (await page.text(selector)).replaceAll(/\s+/g, '');
+    expect(await bare('#digest')).toBe(digest.slice(7));
+    expect(await bare('#nonce')).toBe(body.nonce.replaceAll('-', ''));
+    expect(await page.text('#people')).toMatch(/ada\s+not yet\s+grace\s+not yet\s+edith\s+not yet/);
+  });
+
+  test('has a name for every control, and one order of focus that does not end in a trap', async () => {
+    const { nodes } = await page.send('Accessibility.getFullAXTree');
+    const controls = nodes.filter((node: any) =>
+      ['textbox', 'button', 'checkbox', 'radio', 'combobox', 'progressbar', 'link'].includes(
+        node.role?.value,
+      ),
+    );
+    expect(controls.length).toBeGreaterThan(8);
+    for (const node of controls) expect(node.name?.value, JSON.stringify(node.role)).toMatch(/\w/);
+    const headings = nodes.filter((node: any) => node.role?.value === 'heading');
+    expect(headings.length).toBeGreaterThanOrEqual(5);
+    const ids = await page.evaluate("[...document.querySelectorAll('[id]')].map(({ id }) => id)");
+    expect(new Set(ids).size).toBe(ids.length);
+    await page.evaluate('document.activeElement.blur()');
+    const seen: string[] = [];
+    for (let step = 0; step < 16; step += 1) {
+      await page.press('Tab');
+      seen.push(await page.evaluate('document.activeElement.id || document.activeElement.className'));
+    }
+    expect(seen.slice(0, 9)).toEqual([
+      'skip',
+      'way-browser',
+      'message',
+      'message-file',
+      'key',
+      'key-file',
+      'passphrase',
+      'compared',
+      'send',
+    ]);
+    expect(seen.slice(9)).toContain('skip');
+  });
+
+  test.each([
+    [360, 780, false, 1],
+    [360, 780, true, 1],
+    [3840, 2160, false, 1],
+    [3840, 2160, true, 1],
+    [1280, 1000, false, 1],
+  ])('fits into %d by %d (dark: %s), with contrast enough', async (width, height, dark, scale) => {
+    await page.size(width, height, dark, scale);
+    await page.evaluate('scrollTo(0, 0)');
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    expect(await page.evaluate(`(${outside})()`)).toEqual([]);
+    expect(await page.evaluate(`(${lowContrast})()`)).toEqual([]);
+    await page.screenshot(join(pictures, `collecting-${width}${dark ? '-dark' : ''}.png`));
+  });
+
+  test('refuses what is not ready, and takes the person to it', async () => {
+    await page.size(1280, 1000);
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /Compare with the others first/);
+    expect(await page.evaluate('document.activeElement.id')).toBe('compared');
+    await page.press(' ');
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /Paste or drop your encrypted share/);
+    expect(await page.evaluate('document.activeElement.id')).toBe('message');
+  });
+
+  test('says what is wrong with a passphrase or a key, and sends nothing', async () => {
+    const before = page.requests.filter(({ method }) => method === 'POST').length;
+    await page.fill('#message', messages['ada'] ?? '');
+    await page.fill('#key', gnupg.secretKey('ada', passphrase));
+    await page.fill('#passphrase', 'wrong');
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /passphrase does not open/);
+    await page.fill('#key', gnupg.secretKey('grace'));
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /does not decrypt this share/);
+    await page.fill('#key', 'no key');
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /secret key cannot be read/);
+    expect(page.requests.filter(({ method }) => method === 'POST')).toHaveLength(before);
+  });
+
+  test('decrypts a share in the browser, by keyboard alone, and gives it', async () => {
+    await page.fill('#key', gnupg.secretKey('ada', passphrase));
+    await page.fill('#passphrase', passphrase);
+    await page.press('Enter');
+    await page.see('#outcome', /Your share was taken\. 1 of 2/);
+    expect(await page.text('#people')).toMatch(/ada\s+has given\s+grace\s+not yet/);
+    expect(
+      await page.evaluate(
+        "['key','passphrase','share','message'].map((id) => document.getElementById(id).value)",
+      ),
+    ).toEqual(['', '', '', '']);
+    expect(await page.evaluate("document.querySelector('#compared').checked")).toBe(false);
+    await page.evaluate('document.activeElement.blur()');
+    await page.evaluate("document.querySelector('#outcome').textContent = ''");
+    for (const width of [360, 3840]) {
+      await page.size(width, width === 360 ? 780 : 2160, width === 3840);
+      await page.screenshot(join(pictures, `given-${width}.png`));
+    }
+    await page.size(1280, 1000);
+  });
+
+  test('shows the refusal of a share that was given already', async () => {
+    await page.evaluate("document.querySelector('#compared').click()");
+    await page.evaluate("document.querySelector('#way-gpg').click()");
+    await page.fill('#share', shares['ada'] ?? '');
+    await page.evaluate("document.querySelector('#send').click()");
+    await page.see('#outcome', /refused: this share has already been given/);
+  });
+
+  test('asks to compare again after the engine began anew', async () => {
+    const port = Number(engine.addresses[1]?.split(':')[1]);
+    expect(port).toBeGreaterThan(0);
+    await page.evaluate("document.querySelector('#compared').checked = true");
+    // Cancelled and begun anew: another id, another nonce.
+    await operator('DELETE', 'sys/ceremony/rotate-1');
+    await page.see('#headline', /was cancelled/);
+    expect(await page.evaluate("document.querySelector('#share').value")).toBe('');
+    await start('rotate-2', {
+      type: 'rotate-recovery',
+      threshold: 2,
+      custodians: ['ada', 'grace'].map((name) => ({ name, pgp_key: gnupg.publicKey(name) })),
+    });
+    await page.see('#headline', /0 of 2/);
+    expect(await page.evaluate("document.querySelector('#compared').checked")).toBe(false);
+  });
+
+  test('takes what gpg printed', async () => {
+    for (const name of ['grace', 'edith']) {
+      await page.evaluate("document.querySelector('#compared').checked = true");
+      await page.fill('#share', `${shares[name]}`);
+      await page.evaluate("document.querySelector('#send').click()");
+      await page.see('#outcome', name === 'grace' ? /taken\. 1 of 2/ : /last one that was needed/);
+    }
+    await page.see('#headline', /New shares are being proved: 0 of 2/);
+    await page.screenshot(join(pictures, 'proving-1280.png'));
+  });
+
+  test('proves new shares with what the engine accepts, without sending them', async () => {
+    const { body } = await operator('GET', 'sys/ceremony/rotate-2/messages');
+    await page.evaluate("document.querySelector('#way-browser').click()");
+    for (const name of ['ada', 'grace']) {
+      await page.see('#custodian', new RegExp(name));
+      await page.evaluate(`document.querySelector('#custodian').value = '${name}'`);
+      await page.evaluate("document.querySelector('#compared').checked = true");
+      const secret = name === 'ada' ? passphrase : '';
+      shares[`new ${name}`] = gnupg.decrypt(Buffer.from(body.shares[name], 'base64'), secret).trim();
+      await page.fill('#message', armored(body.shares[name]));
+      await page.fill('#key', gnupg.secretKey(name, secret));
+      await page.fill('#passphrase', secret);
+      await page.evaluate("document.querySelector('#send').click()");
+      await page.see('#outcome', /Your proof was accepted/);
+      await page.evaluate("document.querySelector('#outcome').textContent = ''");
+    }
+    await page.see('#headline', /The new shares are in force/);
+    await page.screenshot(join(pictures, 'done-1280.png'));
+  });
+
+  test('sent a share in the body of submit only, and no key and no passphrase at all', async () => {
+    const given = ['ada', 'grace', 'edith'].map((name) => shares[name] ?? '');
+    const never = [
+      shares['new ada'] ?? '',
+      shares['new grace'] ?? '',
+      passphrase,
+      'PRIVATE KEY',
+      'PGP MESSAGE',
+    ];
+    for (const { method, url: asked, headers, body } of page.requests) {
+      const around = `${asked} ${JSON.stringify(headers)}`;
+      for (const secret of [...given, ...never]) expect(around).not.toContain(secret);
+      for (const secret of never) expect(body).not.toContain(secret);
+      if (!asked.endsWith('/submit')) for (const secret of given) expect(body).not.toContain(secret);
+      expect(new URL(asked).host).toBe(engine.addresses[1]);
+      if (method === 'POST') expect(asked).toMatch(/\/v1\/sys\/ceremony\/rotate-[12]\/(?:submit|prove)$/);
+    }
+    expect(
+      page.requests.some(
+        ({ url: asked, body }) => asked.endsWith('/submit') && body.includes(given[0] ?? 'x'),
+      ),
+    ).toBe(true);
+    const left = await page.evaluate(
+      '(async () => JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, (await indexedDB.databases()).length, (await caches.keys()).length, history.length]))()',
+    );
+    expect(JSON.parse(left)).toEqual([url(), '', {}, {}, 0, 0, expect.any(Number)]);
+    expect(await page.evaluate('document.documentElement.outerHTML')).not.toContain('PRIVATE KEY BLOCK-----');
+  });
+
+  test('said nothing on the console, and broke no rule of its policy', () => {
+    expect(page.console.filter((line) => !/status of (?:404|400)/.test(line))).toEqual([]);
+  });
+});
+
+test('without ui in the configuration there is no page', async () => {
+  await using other = {
+    engine: await TestEngine.start(),
+    [Symbol.asyncDispose]: async () => other.engine.stop(),
+  };
+  for (const path of ['/ui/ceremony/', '/ui/', '/']) {
+    const answer = await fetch(`${other.engine.address}${path}`);
+    expect([answer.status, await answer.text()]).toEqual([404, '{"errors":[]}\n']);
+  }
+});
+
+/** Runs in the page: what reaches into the margin on the right. */
+const outside = `() => [...document.querySelectorAll('main *')]
+  .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth - 8)
+  .map((each) => each.id || each.tagName)`;
+
+/** Runs in the page: texts whose contrast with what is behind them is below 4.5 (WCAG 2.2 §1.4.3). */
+const lowContrast = `() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => { const s = v / 255; return s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (node) => {
+    for (let at = node; at !== null; at = at.parentElement) {
+      const color = parse(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const node of document.querySelectorAll('h1,h2,h3,p,label,legend,button,dt,dd,span,textarea,input,code')) {
+    if (node.checkVisibility() === false || (node.innerText ?? '').trim() === '') continue;
+    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(node.id + ' ' + node.innerText.slice(0, 20) + ' ' + ratio.toFixed(2));
+  }
+  return found;
+}`;
