@@ -50,6 +50,16 @@ describe('the pkcs11 stanza', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('reads deadlines, also beside agent_address, and refuses what is none', () => {
+    const given = { call_timeout: '500ms', open_timeout: '2m' };
+    expect(module(given).timing).toEqual({ callMs: 500, openMs: 120_000 });
+    expect(module({}).timing).toBeUndefined();
+    const { config, warnings } = parsePkcs11Config({ agent_address: 'unix:///a', ...given }, {});
+    expect([config.timing, warnings]).toEqual([{ callMs: 500, openMs: 120_000 }, []]);
+    for (const call_timeout of ['0', '-1s', 'soon', '1ms'])
+      expect(() => module({ call_timeout })).toThrow('call_timeout must be a duration');
+  });
+
   test.each([
     ['2305843009213693953', 2305843009213693953n],
     ['0x2000000000000001', 2305843009213693953n],

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fromHex, toHex } from '../../../lib/bytes.ts';
+import { parseDuration } from '../../../lib/duration.ts';
 import { SealedVaultError } from '../../../lib/errors.ts';
 import { Secret } from '../../../lib/secret.ts';
+import type { AgentTiming } from './agent.ts';
 import { isOaepHash, type MechanismName, type OaepHash, parseMechanism } from './mechanism.ts';
 import type { PinSource } from './pin.ts';
 
@@ -27,6 +29,8 @@ export interface ModuleConfig {
   readonly forceRwSession: boolean;
   /** The environment of the PKCS#11 process: what vendor libraries read, and nothing else. */
   readonly libraryEnv: Readonly<Record<string, string>>;
+  /** What of the deadlines is configured. */
+  readonly timing?: Partial<AgentTiming>;
 }
 
 /** The engine talks to an HSM agent that runs beside it. */
@@ -35,6 +39,8 @@ export interface AgentConfig {
   readonly socketPath: string;
   /** The user that the agent runs as, when it is not the engine's. */
   readonly agentUid?: number;
+  /** What of the deadlines is configured. */
+  readonly timing?: Partial<AgentTiming>;
 }
 
 export type Pkcs11Config = ModuleConfig | AgentConfig;
@@ -59,6 +65,8 @@ const KEYS = {
   generateKey: { keys: ['generate_key'], env: 'GENERATE_KEY' },
   forceRwSession: { keys: ['force_rw_session'], env: 'FORCE_RW_SESSION' },
   libraryEnv: { keys: ['library_env'], env: 'LIBRARY_ENV' },
+  openTimeout: { keys: ['open_timeout'], env: 'OPEN_TIMEOUT' },
+  callTimeout: { keys: ['call_timeout'], env: 'CALL_TIMEOUT' },
   agentAddress: { keys: ['agent_address'], env: 'AGENT_ADDRESS' },
   agentUid: { keys: ['agent_uid'], env: 'AGENT_UID' },
 } as const satisfies Record<string, { keys: readonly string[]; env: string }>;
@@ -86,6 +94,9 @@ const ELSEWHERE: readonly string[] = [
   'health_check_timeout',
 ];
 
+/** What says how to reach an agent; the rest is the agent's own. */
+const OF_AGENT: readonly string[] = ['agent_address', 'agent_uid', 'open_timeout', 'call_timeout'];
+
 /** What vendor libraries, p11-kit and the dynamic linker read. */
 const LIBRARY_ENV =
   /^(PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|OPENSSL_CONF|(SOFTHSM2|P11_KIT|P11|PKCS11|KRYOPTIC|CKNFAST|NFAST|LUNA|YUBIHSM|P11NETHSM|NETHSM|TPM2|TSS2|PRIMUS|CLOUDHSM|CS)_\w+|P11NETHSM\w*|Chrystoki\w*)$/;
@@ -103,17 +114,18 @@ export function parsePkcs11Config(
   const warnings = unknownKeys(stanza);
   const raw = (name: Name): string | undefined => rawValue(name, stanza, env);
   const read = (name: Name): string | undefined => resolve(KEYS[name].keys[0], raw(name), env);
+  const timing = timingOf(read('openTimeout'), read('callTimeout'));
   const address = read('agentAddress');
   if (address !== undefined) {
     for (const name of Object.keys(stanza)) {
-      if (name !== 'agent_address' && name !== 'agent_uid' && !ELSEWHERE.includes(name)) {
+      if (!OF_AGENT.includes(name) && !ELSEWHERE.includes(name)) {
         warnings.push(`seal "pkcs11": ${name} has no effect beside agent_address`);
       }
     }
     const uid = read('agentUid');
     if (uid !== undefined && !/^\d{1,10}$/.test(uid)) throw invalid('agent_uid', 'must be a user number');
     const agentUid = uid === undefined ? {} : { agentUid: Number(uid) };
-    return { config: { kind: 'agent', socketPath: socketPath(address), ...agentUid }, warnings };
+    return { config: { kind: 'agent', socketPath: socketPath(address), ...timing, ...agentUid }, warnings };
   }
   const lib = read('lib');
   if (lib === undefined) throw invalid('lib', 'is required: the path of the PKCS#11 library');
@@ -152,6 +164,7 @@ export function parsePkcs11Config(
       generateKey: boolean('generate_key', read('generateKey')) ?? false,
       forceRwSession: boolean('force_rw_session', read('forceRwSession')) ?? false,
       libraryEnv: libraryEnvironment(env, read('libraryEnv')),
+      ...timing,
     },
     warnings,
   };
@@ -283,6 +296,26 @@ function boolean(key: string, value: string | undefined): boolean | undefined {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
   throw invalid(key, 'must be true or false');
+}
+
+function timingOf(
+  open: string | undefined,
+  call: string | undefined,
+): { readonly timing?: Partial<AgentTiming> } {
+  if (open === undefined && call === undefined) return {};
+  return {
+    timing: {
+      ...(open === undefined ? {} : { openMs: milliseconds('open_timeout', open) }),
+      ...(call === undefined ? {} : { callMs: milliseconds('call_timeout', call) }),
+    },
+  };
+}
+
+function milliseconds(key: string, value: string): number {
+  const parsed = parseDuration(value);
+  if (parsed === undefined || parsed < 0.1)
+    throw invalid(key, 'must be a duration of at least 100ms, such as 15s');
+  return Math.round(parsed * 1000);
 }
 
 function socketPath(address: string): string {

@@ -48,7 +48,8 @@ export interface Pkcs11Seal extends HsmSeal {
 
 /** The seal opens nothing and starts nothing before its first call. */
 export function createPkcs11Seal(options: Pkcs11SealOptions): Pkcs11Seal {
-  const { config, log, clock, random, timing = DEFAULT_TIMING, meter = () => undefined } = options;
+  const { config, log, clock, random, meter = () => undefined } = options;
+  const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const port =
     config.kind === 'agent'
       ? new RemoteAgent({ ...config, clock, random, timing })

@@ -40,15 +40,7 @@ const MAX_CONNECTIONS = 16;
 
 /** Serves until the signal fires. @returns the exit code: 0, or 1 when it could not start (the log says why) */
 export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
-  const {
-    log,
-    listenPath,
-    allowGroup = false,
-    signal,
-    clock = systemClock,
-    random = systemRandom,
-    timing = DEFAULT_TIMING,
-  } = options;
+  const { log, listenPath, allowGroup = false, signal, clock = systemClock, random = systemRandom } = options;
   let config: ModuleConfig;
   try {
     config = readConfig(options);
@@ -57,6 +49,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
     log.error({ code: errorCode(error), reason: describeError(error) }, 'hsm agent: cannot start');
     return 1;
   }
+  const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const supervisor = new ModuleSupervisor({ config, log, clock, random, timing });
   const peers = new Set<Socket>();
   const server = createServer((socket) => {
