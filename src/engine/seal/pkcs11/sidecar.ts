@@ -10,7 +10,7 @@ import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
 import { servePeer } from './peer.ts';
 import { ownUid } from './socket-trust.ts';
-import { ModuleSupervisor } from './supervisor.ts';
+import { ModulePool } from './pool.ts';
 
 /**
  * The HSM agent as a program of its own, beside the engine in one pod: slot, PIN and vendor library exist in its
@@ -50,7 +50,7 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
     return 1;
   }
   const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
-  const supervisor = new ModuleSupervisor({ config, log, clock, random, timing });
+  const supervisor = new ModulePool({ config, log, clock, random, timing });
   const peers = new Set<Socket>();
   const server = createServer((socket) => {
     peers.add(socket);

@@ -57,6 +57,14 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
     CKR.TOKEN_NOT_RECOGNIZED,
     { code: 'ERR_HSM_TOKEN_NOT_FOUND', repair: 'ladder', hint: 'the token in the slot is not initialised' },
   ],
+  [
+    CKR.SESSION_COUNT,
+    {
+      code: 'ERR_HSM_OPERATION',
+      repair: 'ladder',
+      hint: 'the token has no free sessions: end other users of it, or raise its limit',
+    },
+  ],
   [CKR.MECHANISM_INVALID, { code: 'ERR_HSM_MECHANISM', hint: mechanismHint() }],
   [CKR.MECHANISM_PARAM_INVALID, { code: 'ERR_HSM_MECHANISM', hint: mechanismHint() }],
   [CKR.KEY_SIZE_RANGE, { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'its size does not fit the mechanism' }],

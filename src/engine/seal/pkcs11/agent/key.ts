@@ -58,6 +58,16 @@ export function findKey(lib: PKCS11, session: Handle, choice: KeyChoice): Key | 
   return fitting[0];
 }
 
+/** @throws ERR_HSM_KEY_AMBIGUOUS, ERR_HSM_OPERATION */
+export function findHmacKey(lib: PKCS11, session: Handle, choice: KeyChoice): Handle | undefined {
+  const found = [CKK.GENERIC_SECRET, CKK.SHA256_HMAC].flatMap((type) =>
+    find(lib, session, CKO.SECRET_KEY, type, choice),
+  );
+  if (found.length > 1)
+    throw new HsmError('ERR_HSM_KEY_AMBIGUOUS', { hint: `${describe(choice)} fits more than one HMAC key` });
+  return found[0];
+}
+
 function rsaKey(lib: PKCS11, session: Handle, handle: Handle): Key {
   const { label, id } = names(lib, session, handle);
   const choice = id === '' ? { keyLabel: label } : { keyId: id };
