@@ -22,7 +22,7 @@ const vectors: Vector[] = JSON.parse(
   readFileSync(new URL('../../vectors/seal-blob.json', import.meta.url), 'utf8'),
 );
 
-const read = (name: string): any =>
+const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), 'utf8'));
 const rsa: { private_key: string; vectors: Omit<Vector, 'key' | 'expect'>[] } = read('seal-blob-rsa.json');
 const vaultCbc: { name: string; key: string; hmac_key: string; plaintext: string; blob: string }[] =

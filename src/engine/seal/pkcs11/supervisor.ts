@@ -71,15 +71,15 @@ export class ModuleSupervisor implements AgentPort {
     const apart = op === 'rehearse';
     this.#pending += 1;
     const run = (apart ? this.#rehearsals : this.#tail).then(async () => {
-      if (signal?.aborted === true || this.#closed) throw closed();
-      return apart ? this.#rehearse(op, body) : this.#run(op, body);
+      try {
+        if (signal?.aborted === true || this.#closed) throw closed();
+        return apart ? await this.#rehearse(op, body) : await this.#run(op, body);
+      } finally {
+        this.#pending -= 1;
+      }
     });
     if (apart) this.#rehearsals = run.catch(() => {});
     else this.#tail = run.catch(() => {});
-    const done = (): void => {
-      this.#pending -= 1;
-    };
-    run.then(done, done);
     return untilAborted(run, signal);
   }
 
