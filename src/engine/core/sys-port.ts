@@ -110,6 +110,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       recovery: createRekey({ ...quorum, target: 'recovery' }),
     },
     rewrap: options.rewrap,
+    managedKeys: vault.managedKeys,
     seal,
     secondFactors: vault.secondFactors,
     quotas: vault.quotas,

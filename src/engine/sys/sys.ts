@@ -19,6 +19,7 @@ import { lockedUserPaths } from './path-locked-users.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { leasePaths } from './path-leases.ts';
+import { managedKeyPaths } from './path-managed-keys.ts';
 import { mfaPaths } from './path-mfa.ts';
 import { mountPaths } from './path-mounts.ts';
 import { openApiDocumentPaths } from './path-openapi.ts';
@@ -47,6 +48,7 @@ export function createSys(port: SysPort): Backend {
       ...generateRootPaths(port.generateRoot),
       ...rekeyPaths(port.rekey),
       ...rewrapPaths(port.rewrap),
+      ...managedKeyPaths(port.managedKeys),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),

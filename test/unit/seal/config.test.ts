@@ -108,7 +108,7 @@ describe('the pkcs11 stanza', () => {
     [{ key_id: 'xyz' }, 'key_id must be an even number of hex digits'],
     [{ key_id: '0x' }, 'key_id must be'],
     [{ mechanism: '0x1082' }, 'mechanism must be CKM_AES_GCM'],
-    
+
     [{ rsa_oaep_hash: 'md5' }, 'rsa_oaep_hash must be'],
     [{ generate_key: 'maybe' }, 'generate_key must be true or false'],
     [{ rsa_encrypt_local: 'true', disable_software_encryption: 'true' }, 'rsa_encrypt_local contradicts'],

@@ -9,7 +9,8 @@ import { toBase64, view } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 import { decodeBase64, decodeBase64Url } from './base64.ts';
 import { deriveEd25519 } from './derive.ts';
-import { coordinateBytes, fromDer, toDer } from './ecdsa-form.ts';
+import { ecdsaDer } from '../../../lib/ecdsa-der.ts';
+import { coordinateBytes, fromDer } from './ecdsa-form.ts';
 import type { HashFunction } from './hash.ts';
 import { type KeyTraits, signs, traitsOf } from './key-type.ts';
 import type { KeyVersion } from './key-version.ts';
@@ -124,7 +125,7 @@ async function signWith(
     if (hash === undefined || prehashed) {
       const { signDigest } = await import('./ecdsa-digest.ts');
       const pair = signDigest(traits.curve, key, input);
-      return marshaling === 'jws' ? pair : toDer(pair);
+      return marshaling === 'jws' ? pair : ecdsaDer(pair);
     }
     return signMessage(hash.name, input, {
       key,

@@ -11,6 +11,7 @@ export type Step =
   | 'generate'
   | 'encrypt'
   | 'decrypt'
+  | 'sign'
   | 'random';
 
 /** @returns the CKR number of an error of pkcs11js, which comes in three shapes; undefined when it is none of them */
@@ -71,7 +72,10 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   [CKR.KEY_TYPE_INCONSISTENT, { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'its type does not fit the mechanism' }],
   [
     CKR.KEY_FUNCTION_NOT_PERMITTED,
-    { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'it must permit encrypting and decrypting' },
+    {
+      code: 'ERR_HSM_KEY_UNUSABLE',
+      hint: 'it must permit what it is used for: encrypting and decrypting, or signing',
+    },
   ],
 ]);
 

@@ -97,12 +97,13 @@ function names(lib: PKCS11, session: Handle, handle: Handle): { label: string; i
   };
 }
 
-function find(
+/** Handles of what fits, at most three. @throws ERR_HSM_OPERATION */
+export function find(
   lib: PKCS11,
   session: Handle,
   objectClass: number,
   keyType: number,
-  choice: KeyChoice,
+  choice: Pick<KeyChoice, 'keyLabel' | 'keyId'>,
 ): Handle[] {
   const template: Template = [
     { type: CKA.CLASS, value: objectClass },
@@ -184,7 +185,7 @@ export function checkUsage(lib: PKCS11, session: Handle, key: Key, encryptsLocal
 }
 
 /** The choice in words: names of keys, which are no secret. */
-export function describe(choice: KeyChoice): string {
+export function describe(choice: Pick<KeyChoice, 'keyLabel' | 'keyId'>): string {
   const parts = [
     ...(choice.keyLabel === undefined ? [] : [`key_label ${JSON.stringify(choice.keyLabel)}`]),
     ...(choice.keyId === undefined ? [] : [`key_id ${choice.keyId}`]),
