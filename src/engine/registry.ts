@@ -34,8 +34,14 @@ const secrets: Record<string, BackendFactory> = {
     ),
   totp: async ({ storage, clock, random }) =>
     (await import('./secrets/totp/totp.ts')).createTotp(storage, clock, random),
-  transit: async ({ storage, clock, random, keyRandom }) =>
-    (await import('./secrets/transit/transit.ts')).createTransit(storage, clock, random, keyRandom),
+  transit: async ({ storage, clock, random, keyRandom, openManagedKey }) =>
+    (await import('./secrets/transit/transit.ts')).createTransit(
+      storage,
+      clock,
+      random,
+      keyRandom,
+      openManagedKey,
+    ),
 };
 
 /** Auth methods, by the names that clients enable them under. One line each; what is not enabled is not loaded. */

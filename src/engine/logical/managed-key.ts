@@ -40,6 +40,10 @@ export type ManagedKeyRef = { readonly name: string } | { readonly id: string };
  */
 export type OpenManagedKey = (ref: ManagedKeyRef) => Promise<ManagedKey | { readonly refused: string }>;
 
+/** Where there are none. */
+export const noManagedKeys: OpenManagedKey = () =>
+  Promise.resolve({ refused: 'managed keys are not available here' });
+
 const HASHES: readonly ManagedHash[] = ['sha1', 'sha224', 'sha256', 'sha384', 'sha512'];
 
 export function isManagedHash(name: string): name is ManagedHash {

@@ -138,7 +138,7 @@ export class ManagedKeys implements ManagedKeyPort {
       },
       decrypt: async (ciphertext, hash) => {
         using held = disposable(entry);
-        return library.decrypt(held, hash, ciphertext);
+        return await library.decrypt(held, hash, ciphertext);
       },
     };
   }
