@@ -21,11 +21,12 @@ const secrets: Record<string, BackendFactory> = {
     options['version'] === '2'
       ? (await import('./secrets/kv/v2.ts')).createKvV2(storage, clock, random)
       : (await import('./secrets/kv/v1.ts')).createKvV1(storage),
-  pki: async ({ storage, clock, random, identity }) =>
+  pki: async ({ storage, clock, random, identity, openManagedKey }) =>
     (await import('./secrets/pki/pki.ts')).createPki({
       storage,
       clock,
       random,
+      openManagedKey,
       templateValues: (id) => identity.templateValues(id),
     }),
   ssh: async ({ storage, clock, random, identity }) =>
