@@ -15,6 +15,7 @@ import {
   variable,
 } from './config-values.ts';
 
+import { type KmsLibrary, parseKmsLibraries } from './config-kms-library.ts';
 import { parseSeals, type SealStanza } from './config-seal.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
 
@@ -42,6 +43,8 @@ export interface EngineConfig {
   readonly disableSealWrap: boolean;
   /** Serve nothing but what is needed to repair a broken storage (`server -recovery`). */
   readonly recoveryMode: boolean;
+  /** Libraries that managed keys name. */
+  readonly kmsLibraries: readonly KmsLibrary[];
   readonly audit: readonly AuditConfig[];
   /** What clients are told to talk to, such as https://vault.example:8200. */
   readonly apiAddress: string;
@@ -105,7 +108,7 @@ const KNOWN = new Set(
   introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
   disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
   enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
-  config_group_readable recovery_mode`.split(/\s+/),
+  config_group_readable recovery_mode kms_library`.split(/\s+/),
 );
 const KNOWN_LISTENER = new Set(
   `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
@@ -162,6 +165,7 @@ export function parseEngineConfig(
     augmentEntropy: entropy,
     disableSealWrap: flag('disable_sealwrap', scalar(body, 'disable_sealwrap')),
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
+    kmsLibraries: parseKmsLibraries(body),
     audit: blocks(body, 'audit').map(parseAudit),
     apiAddress: read('api_addr') ?? defaultAddress(listeners),
     logLevel: level(read('log_level')),

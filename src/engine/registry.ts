@@ -21,11 +21,12 @@ const secrets: Record<string, BackendFactory> = {
     options['version'] === '2'
       ? (await import('./secrets/kv/v2.ts')).createKvV2(storage, clock, random)
       : (await import('./secrets/kv/v1.ts')).createKvV1(storage),
-  pki: async ({ storage, clock, random, identity }) =>
+  pki: async ({ storage, clock, random, identity, openManagedKey }) =>
     (await import('./secrets/pki/pki.ts')).createPki({
       storage,
       clock,
       random,
+      openManagedKey,
       templateValues: (id) => identity.templateValues(id),
     }),
   ssh: async ({ storage, clock, random, identity }) =>
@@ -34,8 +35,14 @@ const secrets: Record<string, BackendFactory> = {
     ),
   totp: async ({ storage, clock, random }) =>
     (await import('./secrets/totp/totp.ts')).createTotp(storage, clock, random),
-  transit: async ({ storage, clock, random, keyRandom }) =>
-    (await import('./secrets/transit/transit.ts')).createTransit(storage, clock, random, keyRandom),
+  transit: async ({ storage, clock, random, keyRandom, openManagedKey }) =>
+    (await import('./secrets/transit/transit.ts')).createTransit(
+      storage,
+      clock,
+      random,
+      keyRandom,
+      openManagedKey,
+    ),
 };
 
 /** Auth methods, by the names that clients enable them under. One line each; what is not enabled is not loaded. */

@@ -34,6 +34,8 @@ import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
+import { KeyLibrary } from './seal/pkcs11/key-library.ts';
+import { libraryEnvironment } from './seal/pkcs11/library-env.ts';
 import { buildDate, version } from './version.ts';
 
 /**
@@ -95,6 +97,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const keyRandom = config.augmentEntropy
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
+  const keyLibraries = new Map(
+    config.kmsLibraries.map(({ name, library: lib, libraryEnv: more }) => {
+      const libraryEnv = libraryEnvironment(options.env, more);
+      return [name, new KeyLibrary({ lib, libraryEnv, log: log.part('seals'), clock, random })];
+    }),
+  );
   const core = new Core({
     sealName: config.seal.stanza['name'] || config.seal.type,
     sealHealth,
@@ -105,6 +113,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     seal,
     migrateFrom,
     factories,
+    keyLibraries,
     openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
     clock,
     random,
@@ -151,6 +160,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         await polling;
         await Promise.all(servers.map((server) => drain(server, clock)));
         await core.stop();
+        await Promise.all([...keyLibraries.values()].map((library) => library.close()));
       },
     };
   } catch (error) {

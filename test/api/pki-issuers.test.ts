@@ -242,7 +242,9 @@ describe('keys and imports', () => {
     expect(await refused('POST', `${pki}/keys/generate/internal`, { key_type: 'x' })).toContain(
       'unknown key type x',
     );
-    expect(await refused('POST', `${pki}/keys/generate/kms`, {})).toBe('managed keys are not supported');
+    expect(await refused('POST', `${pki}/keys/generate/kms`, {})).toBe(
+      'missing argument: managed_key_name or managed_key_id is required with kms',
+    );
     const again = await call('POST', `${pki}/keys/import`, { pem_bundle: made.private_key });
     expect(again.body.warnings).toEqual(['Key already imported, use key/ endpoint to update name.']);
     expect(await refused('POST', `${pki}/keys/import`, { pem_bundle: 'short' })).toContain('too short');

@@ -3,12 +3,16 @@ import { benchEngine, type Row } from './engine.ts';
 
 /**
  * `npm run bench`: the figures the project promises, as ratios in one run where they are about speed.
- * `npm run bench -- engine` or `-- operator` or `-- scale` runs one part. Exits with 1 when a limit is passed.
+ * `npm run bench -- engine`, `-- seal`, `-- scale` or `-- operator` runs one part. Exits with 1 when a limit is passed.
  */
 execFileSync('npm', ['run', 'build', '--silent'], { stdio: 'inherit' });
 const only = process.argv[2];
 const rows: Row[] = [];
 if (only === undefined || only === 'engine') rows.push(...(await benchEngine()));
+if (only === undefined || only === 'seal') {
+  const { benchSeal } = await import('./seal.ts');
+  rows.push(...(await benchSeal()));
+}
 if (only === undefined || only === 'scale') {
   const { benchScale } = await import('./scale.ts');
   rows.push(...(await benchScale()));

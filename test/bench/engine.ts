@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
 ];
 const ROUNDS = 5;
 
-/** Server CPU time a request, as a ratio to the bare node:http answer; start and memory of an engine. */
+/** Server CPU time a request, as a ratio to the bare node:http answer; memory of an engine. */
 export async function benchEngine(): Promise<Row[]> {
   const baseline = spawn(process.execPath, [new URL('./baseline.ts', import.meta.url).pathname], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -141,22 +141,14 @@ export async function benchEngine(): Promise<Row[]> {
       });
     }
     await engine.call('DELETE', 'sys/audit/file', undefined, token);
-    return [...plain, ...audited, ...(await startAndMemory(engine))];
+    return [...plain, ...audited, ...(await idleMemory(engine))];
   } finally {
     baseline.kill();
     await engine.remove();
   }
 }
 
-async function startAndMemory(engine: EngineProcess): Promise<Row[]> {
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    await engine.kill('SIGTERM');
-    const begin = performance.now();
-    await engine.start();
-    await engine.active();
-    times.push(performance.now() - begin);
-  }
+async function idleMemory(engine: EngineProcess): Promise<Row[]> {
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const children = execFileSync('pgrep', ['-P', String(engine.pid)])
     .toString()
@@ -164,8 +156,5 @@ async function startAndMemory(engine: EngineProcess): Promise<Row[]> {
     .split('\n')
     .map(Number);
   const memory = [engine.pid, ...children].reduce((sum, pid) => sum + residentMemory(pid), 0);
-  return [
-    { name: 'start to active with an HSM', value: median(times), unit: 'ms', limit: 600 },
-    { name: 'resident memory, idle engine with agent', value: memory, unit: 'MiB', limit: 200 },
-  ];
+  return [{ name: 'resident memory, idle engine with agent', value: memory, unit: 'MiB', limit: 200 }];
 }

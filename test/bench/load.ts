@@ -35,7 +35,33 @@ export async function load(options: LoadOptions): Promise<void> {
   }
 }
 
-function send(agent: Agent, { port, token }: LoadOptions, { method, path, body }: Shot): Promise<void> {
+/** Sends requests for a time. @returns how long each took, in milliseconds */
+export async function timed(options: Omit<LoadOptions, 'requests'>, forMs: number): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: options.clients });
+  const end = performance.now() + forMs;
+  const times: number[] = [];
+  let next = 0;
+  const client = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const from = performance.now();
+      next += 1;
+      await send(agent, options, options.shot(next));
+      times.push(performance.now() - from);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: options.clients }, client));
+    return times;
+  } finally {
+    agent.destroy();
+  }
+}
+
+function send(
+  agent: Agent,
+  { port, token }: Pick<LoadOptions, 'port' | 'token'>,
+  { method, path, body }: Shot,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const call = request(
       {

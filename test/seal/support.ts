@@ -80,16 +80,16 @@ export function makeKey(
   id: string,
   usage: string[] = [],
 ): void {
-  const keyArgs = type.startsWith('rsa') ? ['--keypairgen'] : ['--keygen', '--sensitive'];
+  const keyArgs = /^(rsa|EC)/.test(type) ? ['--keypairgen'] : ['--keygen', '--sensitive'];
   const idArgs = id === '' ? [] : ['--id', id];
   pkcs11Tool(token, [...keyArgs, '--key-type', type, '--label', label, ...idArgs, ...usage]);
 }
 
-/** Does something to a token behind the back of whoever uses it. */
-export function pkcs11Tool(token: TestToken, args: readonly string[]): void {
+/** Does something to a token behind the back of whoever uses it. @returns what was printed */
+export function pkcs11Tool(token: TestToken, args: readonly string[]): string {
   const login = ['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', 'env:P11_TEST_PIN'];
   const env = { ...process.env, ...token.env, P11_TEST_PIN: token.pin };
-  execFileSync('pkcs11-tool', [...login, ...args], { env, stdio: 'pipe' });
+  return execFileSync('pkcs11-tool', [...login, ...args], { env, stdio: 'pipe' }).toString();
 }
 
 export interface LogLine {

@@ -32,6 +32,7 @@ import { SealMigration, SealMismatch } from './seal-migration.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
 import { ShareUnseal } from './share-unseal.ts';
 import { sysPort } from './sys-port.ts';
+import type { KeyLibrary } from '../seal/pkcs11/key-library.ts';
 import { openVault, type Vault } from './vault.ts';
 
 /**
@@ -49,6 +50,8 @@ export interface CoreOptions extends SealCareOptions {
   /** The seal that the vault may still be under, and migrates away from. */
   readonly migrateFrom?: Seal | undefined;
   readonly factories: BackendFactories;
+  /** By the names of their `kms_library` stanzas. */
+  readonly keyLibraries?: ReadonlyMap<string, KeyLibrary>;
   readonly openAudit: (salt: Uint8Array) => Promise<Audit>;
   readonly clock: Clock;
   readonly random: Random;

@@ -3,7 +3,9 @@ import { type KeyRandom, plainKeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
 import type { IdentityStore } from '../identity/store.ts';
 import type { Backend } from '../logical/logical.ts';
+import type { OpenManagedKey } from '../logical/managed-key.ts';
 import type { LeaseTtl } from '../logical/request.ts';
+import type { ManagedKeys } from './managed-keys/managed-keys.ts';
 import { defaultMounts } from './default-mounts.ts';
 import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
@@ -38,6 +40,8 @@ export interface BackendContext {
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress: string;
   readonly passwordFrom: PasswordSource;
+  /** Keys in HSMs that the mount may use. */
+  readonly openManagedKey: OpenManagedKey;
 }
 
 /** @returns a password of a password policy, or why there is none */
@@ -67,6 +71,7 @@ export interface MountTableOptions {
   readonly random: Random;
   readonly keyRandom: KeyRandom;
   readonly sealWrap: SealWrap;
+  readonly managedKeys: ManagedKeys;
   readonly tokens: TokenStore;
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
@@ -302,6 +307,11 @@ export class MountTable {
       hasAuthType: (type) => this.#entries.some((each) => each.table === 'auth' && each.type === type),
       apiAddress: this.#options.apiAddress ?? '',
       passwordFrom: this.#options.passwordFrom,
+      openManagedKey: (ref) =>
+        this.#options.managedKeys.openFor(
+          this.#entries.find(({ uuid }) => uuid === entry.uuid),
+          ref,
+        ),
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
     const mounted: Mounted = {

@@ -47,8 +47,8 @@ export class SealWrapUnavailable extends SealedVaultError {
   override readonly code = 'ERR_SEAL_WRAP';
 }
 
-/** Of the engine itself: what names tokens and hashes audit entries. */
-const OWN: SealWrapArea = { prefix: 'sys/', critical: ['token/salt', 'audit/salt'] };
+/** Of the engine itself: what names tokens and hashes audit entries, and PINs of managed keys. */
+const OWN: SealWrapArea = { prefix: 'sys/', critical: ['token/salt', 'audit/salt', 'managed-keys/'] };
 
 export class SealWrap {
   readonly #ports: SealWrapPorts;

@@ -121,6 +121,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
       rewrap: () => void options.rewrap.start(),
     }),
     rewrap: options.rewrap,
+    managedKeys: vault.managedKeys,
     seal,
     secondFactors: vault.secondFactors,
     quotas: vault.quotas,

@@ -8,6 +8,7 @@ import { IdentityStore } from '../identity/store.ts';
 import { Leases } from '../lease/lease.ts';
 import { getJson, jsonPut, type Storage, view } from '../logical/storage.ts';
 import { isHsmSeal, type Seal } from '../seal/seal.ts';
+import type { KeyLibrary } from '../seal/pkcs11/key-library.ts';
 import { passwordFrom } from '../sys/path-password-policies.ts';
 import { TokenStore } from '../token/token.ts';
 import { AuditTable } from './audit-table.ts';
@@ -17,6 +18,7 @@ import { Quotas } from '../quota/quota.ts';
 import { HttpSettings } from './http-settings.ts';
 import { repeat, Ticker } from './background.ts';
 import { Lockout, type LockoutRules } from './lockout.ts';
+import { ManagedKeys } from './managed-keys/managed-keys.ts';
 import { type BackendFactories, MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { SealWrap } from './seal-wrap.ts';
@@ -34,6 +36,7 @@ export interface Vault {
   readonly policies: PolicyStore;
   readonly identity: IdentityStore;
   readonly mounts: MountTable;
+  readonly managedKeys: ManagedKeys;
   readonly audit: Audit;
   readonly auditTable: AuditTable;
   readonly wrapping: Wrapping;
@@ -60,6 +63,8 @@ export interface VaultOptions {
   readonly disableSealWrap: boolean;
   readonly clusterId: string;
   readonly factories: BackendFactories;
+  /** By the names of their `kms_library` stanzas. */
+  readonly keyLibraries?: ReadonlyMap<string, KeyLibrary>;
   readonly clock: Clock;
   readonly random: Random;
   /** What keys and root tokens are made of. */
@@ -115,8 +120,15 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
       await mounted.table?.clearCubbyhole(hash);
     },
   });
+  const managedKeys = new ManagedKeys({
+    storage: view(sealWrap.own(), 'sys/managed-keys/'),
+    libraries: options.keyLibraries ?? new Map(),
+    random,
+    mounts: () => [...(mounted.table?.entries('mounts') ?? []), ...(mounted.table?.entries('auth') ?? [])],
+  });
   const mounts = await MountTable.open({
     ...options,
+    managedKeys,
     storage: barrier,
     sealWrap,
     tokens,
@@ -150,6 +162,7 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     policies,
     identity,
     mounts,
+    managedKeys,
     audit,
     auditTable,
     lockout,

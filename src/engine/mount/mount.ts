@@ -35,6 +35,8 @@ export interface MountConfig {
   readonly tokenType?: string;
   readonly passthroughRequestHeaders?: readonly string[];
   readonly allowedResponseHeaders?: readonly string[];
+  /** Names of the managed keys that the mount may use. */
+  readonly allowedManagedKeys?: readonly string[];
   readonly auditNonHmacRequestKeys?: readonly string[];
   readonly auditNonHmacResponseKeys?: readonly string[];
   readonly userLockout?: LockoutSettings;

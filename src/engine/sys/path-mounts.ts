@@ -27,6 +27,7 @@ const tuneFields = {
     description: 'Headers to pass from requests to the plugin.',
   },
   allowed_response_headers: { type: 'commaList', description: 'Headers a plugin may set.' },
+  allowed_managed_keys: { type: 'commaList', description: 'Managed keys that the mount may use.' },
   audit_non_hmac_request_keys: {
     type: 'commaList',
     description: 'Keys that audit devices do not HMAC in requests.',
@@ -259,6 +260,7 @@ function readConfig(given: JsonObject): Settings | string {
   for (const [name, target] of [
     ['passthrough_request_headers', 'passthroughRequestHeaders'],
     ['allowed_response_headers', 'allowedResponseHeaders'],
+    ['allowed_managed_keys', 'allowedManagedKeys'],
     ['audit_non_hmac_request_keys', 'auditNonHmacRequestKeys'],
     ['audit_non_hmac_response_keys', 'auditNonHmacResponseKeys'],
   ] as const) {

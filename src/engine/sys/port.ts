@@ -9,6 +9,7 @@ import type { MountConfig, MountEntry, Mounted, MountRequest } from '../mount/mo
 import type { Acl } from '../policy/policy.ts';
 import type { LeaseCountQuotas } from '../quota/lease-count.ts';
 import type { Quotas } from '../quota/quota.ts';
+import type { ManagedKeyPort } from './managed-key-port.ts';
 import type { ProcessPort } from './process-port.ts';
 import type { GenerateRootPort, RekeyPort } from './quorum-port.ts';
 import type { CeremonyPort } from './ceremony-port.ts';
@@ -128,6 +129,7 @@ export interface SysPort {
   readonly rekey: { readonly barrier: RekeyPort; readonly recovery: RekeyPort };
   readonly rewrap: RewrapPort;
   readonly ceremonies: CeremonyPort;
+  readonly managedKeys: ManagedKeyPort;
   seal(): Promise<void>;
   readonly secondFactors: { validate(requestId: string, payload: JsonObject): Promise<Response> };
   readonly quotas: Quotas;

@@ -56,6 +56,9 @@ function optional(config: MountConfig): JsonObject {
     ...(config.allowedResponseHeaders === undefined
       ? {}
       : { allowed_response_headers: [...config.allowedResponseHeaders] }),
+    ...(config.allowedManagedKeys === undefined
+      ? {}
+      : { allowed_managed_keys: [...config.allowedManagedKeys] }),
     ...(config.auditNonHmacRequestKeys === undefined
       ? {}
       : { audit_non_hmac_request_keys: [...config.auditNonHmacRequestKeys] }),

@@ -20,6 +20,7 @@ import { lockedUserPaths } from './path-locked-users.ts';
 import { internalUiPaths } from './path-internal-ui.ts';
 import { keyPaths } from './path-keys.ts';
 import { leasePaths } from './path-leases.ts';
+import { managedKeyPaths } from './path-managed-keys.ts';
 import { mfaPaths } from './path-mfa.ts';
 import { mountPaths } from './path-mounts.ts';
 import { openApiDocumentPaths } from './path-openapi.ts';
@@ -50,6 +51,7 @@ export function createSys(port: SysPort): Backend {
       ...rekeyPaths(port.rekey),
       ...ceremonyPaths(port.ceremonies),
       ...rewrapPaths(port.rewrap),
+      ...managedKeyPaths(port.managedKeys),
       ...policyPaths(port),
       ...capabilityPaths(port),
       ...internalUiPaths(port),

@@ -81,6 +81,12 @@ export class TestEngine {
     this.address = `http://${this.#engine.addresses[0]}`;
   }
 
+  /** Stops; what is stored stays. */
+  async halt(): Promise<void> {
+    await this.#engine?.stop();
+    this.#engine = undefined;
+  }
+
   async restart(): Promise<void> {
     await this.reboot();
     await this.active();

@@ -1,4 +1,4 @@
-import { createDecipheriv } from 'node:crypto';
+import { constants, createDecipheriv, createHash, createHmac, privateDecrypt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { contextBytes, decodeBlob, encodeBlob } from '../../../src/engine/seal/p
 import { FrameReader, frame } from '../../../src/engine/seal/pkcs11/frames.ts';
 import { decodeMessage, encodeMessage } from '../../../src/engine/seal/pkcs11/message.ts';
 import type { Sealed } from '../../../src/engine/seal/pkcs11/protocol.ts';
+import { unpackVaultKey } from '../../../src/engine/seal/pkcs11/vault-blob.ts';
 import type { SealContext } from '../../../src/engine/seal/seal.ts';
 import { fromHex, text, toHex, utf8, view } from '../../../src/lib/bytes.ts';
 
@@ -20,6 +21,12 @@ interface Vector {
 const vectors: Vector[] = JSON.parse(
   readFileSync(new URL('../../vectors/seal-blob.json', import.meta.url), 'utf8'),
 );
+
+const read = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), 'utf8'));
+const rsa: { private_key: string; vectors: Omit<Vector, 'key' | 'expect'>[] } = read('seal-blob-rsa.json');
+const vaultCbc: { name: string; key: string; hmac_key: string; plaintext: string; blob: string }[] =
+  read('seal-blob-vault-cbc.json');
 
 function openBySoftware({ key, context, blob }: Vector): string {
   const sealed = decodeBlob(utf8(blob));
@@ -38,6 +45,48 @@ describe('a sealed value', () => {
 
   test.each(vectors.filter((v) => v.expect !== 'opens'))('vector: $name is refused', ({ blob }) => {
     expect(() => decodeBlob(utf8(blob))).toThrow(expect.objectContaining({ code: 'ERR_SEAL_BLOB' }));
+  });
+
+  test.each(rsa.vectors)('vector: $name', ({ blob, context, plaintext }) => {
+    const sealed = decodeBlob(utf8(blob));
+    const opened = privateDecrypt(
+      {
+        key: rsa.private_key,
+        padding: constants.RSA_PKCS1_OAEP_PADDING,
+        oaepHash: sealed.oaepHash ?? '',
+      },
+      sealed.ciphertext,
+    );
+    const head = createHash('sha256').update(contextBytes(context)).digest('hex');
+    expect(opened.toString('hex')).toBe(head + plaintext);
+    expect(text(encodeBlob(sealed))).toBe(blob);
+  });
+
+  test.each(vaultCbc)('of Vault Enterprise, vector: $name', ({ key, hmac_key, plaintext, blob }) => {
+    const sealed = decodeBlob(fromHex(blob) ?? new Uint8Array());
+    const hmac = createHmac('sha256', fromHex(hmac_key) ?? '')
+      .update(sealed.iv)
+      .update(sealed.ciphertext);
+    expect(toHex(sealed.hmac?.value ?? new Uint8Array())).toBe(hmac.digest('hex'));
+    const decipher = createDecipheriv('aes-256-cbc', fromHex(key) ?? '', sealed.iv);
+    expect(Buffer.concat([decipher.update(sealed.ciphertext), decipher.final()]).toString('hex')).toBe(
+      plaintext,
+    );
+  });
+
+  test.each(vaultCbc)('of Vault Enterprise, cut short anywhere, is refused: $name', ({ blob }) => {
+    const whole = fromHex(blob) ?? new Uint8Array();
+    for (let length = 0; length < whole.length; length += 1)
+      expect(() => decodeBlob(whole.subarray(0, length))).toThrow(
+        expect.objectContaining({ code: 'ERR_SEAL_BLOB' }),
+      );
+  });
+
+  test('of a key that Vault wraps is the list it makes, and nothing like it is', () => {
+    const unpacked = (list: string): string => text(unpackVaultKey(utf8(list)));
+    expect(unpacked('["cm9vdA=="]')).toBe('root');
+    for (const other of ['["cm9vdA=="', '["a"]', '["cm9v","dA=="]', 'root'])
+      expect(unpacked(other)).toBe(other);
   });
 
   test('comes back from its encoding, whatever the names', () => {

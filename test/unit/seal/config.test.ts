@@ -50,6 +50,45 @@ describe('the pkcs11 stanza', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('reads what is needed to open values of CKM_AES_CBC_PAD, and seals by AES-GCM', () => {
+    const given = {
+      ...BASE,
+      mechanism: '0x1085',
+      hmac_key_label: 'h',
+      hmac_key_id: '0xAB',
+      default_key_label: 'dk',
+      default_hmac_key_label: 'dh',
+      hmac_mechanism: '0x0251',
+    };
+    const { config, warnings } = parsePkcs11Config(given, { P: 'x' });
+    const legacy = { hmacKeyLabel: 'h', hmacKeyId: 'ab', defaultKeyLabel: 'dk', defaultHmacKeyLabel: 'dh' };
+    expect(config).toMatchObject({ mechanism: 'CKM_AES_GCM', legacy });
+    expect(warnings).toEqual([expect.stringContaining('CKM_AES_CBC_PAD is only read')]);
+    expect(module({ hmac_key_label: 'h' }, { VAULT_HSM_HMAC_DEFAULT_KEY_LABEL: 'e' }).legacy).toEqual({
+      hmacKeyLabel: 'h',
+      defaultHmacKeyLabel: 'e',
+    });
+    expect(() => module({ mechanism: 'CKM_AES_CBC_PAD' })).toThrow('hmac_key_label is required');
+    expect(() => module({ hmac_mechanism: '0x250' })).toThrow('hmac_mechanism must be');
+    expect(() => module({ mechanism: '0x1082' })).toThrow('mechanism must be');
+  });
+
+  test.each(['0', '33', '-1', 'many', '1.5'])('max_parallel %s is refused', (max_parallel) => {
+    expect(() => module({ max_parallel })).toThrow('max_parallel must be a number');
+    expect(module({ max_parallel: '4' }).maxParallel).toBe(4);
+    expect(module({}).maxParallel).toBe(1);
+  });
+
+  test('reads deadlines, also beside agent_address, and refuses what is none', () => {
+    const given = { call_timeout: '500ms', open_timeout: '2m' };
+    expect(module(given).timing).toEqual({ callMs: 500, openMs: 120_000 });
+    expect(module({}).timing).toBeUndefined();
+    const { config, warnings } = parsePkcs11Config({ agent_address: 'unix:///a', ...given }, {});
+    expect([config.timing, warnings]).toEqual([{ callMs: 500, openMs: 120_000 }, []]);
+    for (const call_timeout of ['0', '-1s', 'soon', '1ms'])
+      expect(() => module({ call_timeout })).toThrow('call_timeout must be a duration');
+  });
+
   test.each([
     ['2305843009213693953', 2305843009213693953n],
     ['0x2000000000000001', 2305843009213693953n],
@@ -68,8 +107,8 @@ describe('the pkcs11 stanza', () => {
     [{ key_label: '' }, 'key_label is required, or key_id'],
     [{ key_id: 'xyz' }, 'key_id must be an even number of hex digits'],
     [{ key_id: '0x' }, 'key_id must be'],
-    [{ mechanism: '0x1085' }, 'mechanism must be CKM_AES_GCM'],
-    [{ mechanism: 'AES_CBC_PAD' }, 'mechanism must be'],
+    [{ mechanism: '0x1082' }, 'mechanism must be CKM_AES_GCM'],
+
     [{ rsa_oaep_hash: 'md5' }, 'rsa_oaep_hash must be'],
     [{ generate_key: 'maybe' }, 'generate_key must be true or false'],
     [{ rsa_encrypt_local: 'true', disable_software_encryption: 'true' }, 'rsa_encrypt_local contradicts'],
@@ -126,16 +165,12 @@ describe('the pkcs11 stanza', () => {
   test('warnings name keys that have no effect or are unknown, and never a value', () => {
     const stanza = {
       ...BASE,
-      hmac_key_label: 'canary',
-      max_parallel: '4',
       surprise: 'canary',
       pin: 'canary',
       disabled: 'true',
     };
     const { warnings } = parsePkcs11Config(stanza, {});
     expect(warnings).toEqual([
-      'seal "pkcs11": hmac_key_label is accepted but has no effect',
-      'seal "pkcs11": max_parallel is accepted but has no effect',
       'seal "pkcs11": unknown key "surprise"',
       'seal "pkcs11": pin stands in the configuration file; prefer VAULT_HSM_PIN, env:// or file://',
     ]);

@@ -4,6 +4,7 @@ import { HsmError } from './errors.ts';
 import { isMechanismName, isOaepHash } from './mechanism.ts';
 import { isObject } from './message.ts';
 import type { Sealed } from './protocol.ts';
+import { decodeVaultBlob } from './vault-blob.ts';
 
 /**
  * A sealed value as it is stored: one JSON object in canonical form, so that a person can read which key it
@@ -12,7 +13,8 @@ import type { Sealed } from './protocol.ts';
  *     {"version":1,"seal":"pkcs11","mechanism":…,"oaep_hash":…,"key_label":…,"key_id":…,"check_value":…,"iv":…,"ciphertext":…}
  *
  * `oaep_hash` only for RSA; `key_id` and `check_value` hex; `iv` and `ciphertext` base64. The GCM tag is the
- * last 16 bytes of the ciphertext. Only one spelling of a value is accepted: its own encoding.
+ * last 16 bytes of the ciphertext. Only one spelling of a value is accepted: its own encoding. Values of Vault
+ * Enterprise are read as well (vault-blob.ts), and never written.
  */
 const VERSION = 1;
 
@@ -34,6 +36,8 @@ export function encodeBlob(sealed: Sealed): Uint8Array {
 
 /** @throws ERR_SEAL_BLOB */
 export function decodeBlob(blob: Uint8Array): Sealed {
+  const foreign = decodeVaultBlob(blob);
+  if (foreign !== undefined) return foreign;
   const sealed = readBlob(blob);
   if (sealed === undefined || !equalBytes(encodeBlob(sealed), blob)) {
     throw new HsmError('ERR_SEAL_BLOB', {

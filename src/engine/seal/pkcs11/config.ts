@@ -1,8 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { fromHex, toHex } from '../../../lib/bytes.ts';
+import { parseDuration } from '../../../lib/duration.ts';
 import { SealedVaultError } from '../../../lib/errors.ts';
 import { Secret } from '../../../lib/secret.ts';
-import { isOaepHash, type MechanismName, type OaepHash, parseMechanism } from './mechanism.ts';
+import { libraryEnvironment } from './library-env.ts';
+import type { AgentTiming } from './agent.ts';
+import {
+  isCbcPad,
+  isOaepHash,
+  type LegacyKeys,
+  type MechanismName,
+  type OaepHash,
+  parseMechanism,
+} from './mechanism.ts';
 import type { PinSource } from './pin.ts';
 
 /** The engine loads the library by a child process of its own. */
@@ -24,9 +34,15 @@ export interface ModuleConfig {
   /** RSA encryption with the exported public key, outside of the HSM. */
   readonly encryptLocally: boolean;
   readonly generateKey: boolean;
+  /** To read what Vault Enterprise sealed with CKM_AES_CBC_PAD. */
+  readonly legacy?: LegacyKeys;
   readonly forceRwSession: boolean;
+  /** How many calls may be at the HSM at once; each has a process, a session and a log-in of its own. */
+  readonly maxParallel: number;
   /** The environment of the PKCS#11 process: what vendor libraries read, and nothing else. */
   readonly libraryEnv: Readonly<Record<string, string>>;
+  /** What of the deadlines is configured. */
+  readonly timing?: Partial<AgentTiming>;
 }
 
 /** The engine talks to an HSM agent that runs beside it. */
@@ -35,6 +51,8 @@ export interface AgentConfig {
   readonly socketPath: string;
   /** The user that the agent runs as, when it is not the engine's. */
   readonly agentUid?: number;
+  /** What of the deadlines is configured. */
+  readonly timing?: Partial<AgentTiming>;
 }
 
 export type Pkcs11Config = ModuleConfig | AgentConfig;
@@ -58,22 +76,23 @@ const KEYS = {
   encryptOnHsm: { keys: ['disable_software_encryption'], env: 'DISABLE_SOFTWARE_ENCRYPTION' },
   generateKey: { keys: ['generate_key'], env: 'GENERATE_KEY' },
   forceRwSession: { keys: ['force_rw_session'], env: 'FORCE_RW_SESSION' },
+  hmacKeyLabel: { keys: ['hmac_key_label'], env: 'HMAC_KEY_LABEL' },
+  hmacKeyId: { keys: ['hmac_key_id'], env: 'HMAC_KEY_ID' },
+  hmacMechanism: { keys: ['hmac_mechanism'], env: 'HMAC_MECHANISM' },
+  defaultKeyLabel: { keys: ['default_key_label'], env: 'DEFAULT_KEY_LABEL' },
+  defaultHmacKeyLabel: { keys: ['default_hmac_key_label'], env: 'HMAC_DEFAULT_KEY_LABEL' },
+  maxParallel: { keys: ['max_parallel'], env: 'MAX_PARALLEL' },
   libraryEnv: { keys: ['library_env'], env: 'LIBRARY_ENV' },
+  openTimeout: { keys: ['open_timeout'], env: 'OPEN_TIMEOUT' },
+  callTimeout: { keys: ['call_timeout'], env: 'CALL_TIMEOUT' },
   agentAddress: { keys: ['agent_address'], env: 'AGENT_ADDRESS' },
   agentUid: { keys: ['agent_uid'], env: 'AGENT_UID' },
 } as const satisfies Record<string, { keys: readonly string[]; env: string }>;
 
 type Name = keyof typeof KEYS;
 
-/** Known to Vault or OpenBao, without effect here. */
-const IGNORED: readonly string[] = [
-  'default_key_label',
-  'hmac_key_label',
-  'default_hmac_key_label',
-  'hmac_key_id',
-  'hmac_mechanism',
-  'max_parallel',
-];
+/** Each is a process. */
+const MOST_PARALLEL = 32;
 
 /** Read by others: the engine's configuration. */
 const ELSEWHERE: readonly string[] = [
@@ -86,9 +105,8 @@ const ELSEWHERE: readonly string[] = [
   'health_check_timeout',
 ];
 
-/** What vendor libraries, p11-kit and the dynamic linker read. */
-const LIBRARY_ENV =
-  /^(PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|OPENSSL_CONF|(SOFTHSM2|P11_KIT|P11|PKCS11|KRYOPTIC|CKNFAST|NFAST|LUNA|YUBIHSM|P11NETHSM|NETHSM|TPM2|TSS2|PRIMUS|CLOUDHSM|CS)_\w+|P11NETHSM\w*|Chrystoki\w*)$/;
+/** What says how to reach an agent; the rest is the agent's own. */
+const OF_AGENT: readonly string[] = ['agent_address', 'agent_uid', 'open_timeout', 'call_timeout'];
 
 /**
  * @param stanza the body of `seal "pkcs11" { … }`, every value as text
@@ -103,17 +121,18 @@ export function parsePkcs11Config(
   const warnings = unknownKeys(stanza);
   const raw = (name: Name): string | undefined => rawValue(name, stanza, env);
   const read = (name: Name): string | undefined => resolve(KEYS[name].keys[0], raw(name), env);
+  const timing = timingOf(read('openTimeout'), read('callTimeout'));
   const address = read('agentAddress');
   if (address !== undefined) {
     for (const name of Object.keys(stanza)) {
-      if (name !== 'agent_address' && name !== 'agent_uid' && !ELSEWHERE.includes(name)) {
+      if (!OF_AGENT.includes(name) && !ELSEWHERE.includes(name)) {
         warnings.push(`seal "pkcs11": ${name} has no effect beside agent_address`);
       }
     }
     const uid = read('agentUid');
     if (uid !== undefined && !/^\d{1,10}$/.test(uid)) throw invalid('agent_uid', 'must be a user number');
     const agentUid = uid === undefined ? {} : { agentUid: Number(uid) };
-    return { config: { kind: 'agent', socketPath: socketPath(address), ...agentUid }, warnings };
+    return { config: { kind: 'agent', socketPath: socketPath(address), ...timing, ...agentUid }, warnings };
   }
   const lib = read('lib');
   if (lib === undefined) throw invalid('lib', 'is required: the path of the PKCS#11 library');
@@ -124,11 +143,12 @@ export function parsePkcs11Config(
     throw invalid('slot', 'is required, or token_label or serial: which token holds the key');
   }
   const keyLabel = read('keyLabel');
-  const keyId = keyIdHex(read('keyId'));
+  const keyId = keyIdHex('key_id', read('keyId'));
   if (keyLabel === undefined && keyId === undefined) {
     throw invalid('key_label', 'is required, or key_id: which key wraps the root key');
   }
-  const mechanism = mechanismOf(read('mechanism'));
+  const legacy = legacyOf(read, warnings);
+  const mechanism = legacy.only ? 'CKM_AES_GCM' : mechanismOf(read('mechanism'));
   const oaepHash = read('oaepHash')?.toLowerCase() ?? 'sha256';
   if (!isOaepHash(oaepHash)) throw invalid('rsa_oaep_hash', 'must be sha1, sha224, sha256, sha384 or sha512');
   const onHsm = boolean('disable_software_encryption', read('encryptOnHsm'));
@@ -151,7 +171,10 @@ export function parsePkcs11Config(
       encryptLocally: locally ?? false,
       generateKey: boolean('generate_key', read('generateKey')) ?? false,
       forceRwSession: boolean('force_rw_session', read('forceRwSession')) ?? false,
+      maxParallel: parallelism(read('maxParallel')),
       libraryEnv: libraryEnvironment(env, read('libraryEnv')),
+      ...(legacy.keys === undefined ? {} : { legacy: legacy.keys }),
+      ...timing,
     },
     warnings,
   };
@@ -183,11 +206,7 @@ function unknownKeys(stanza: Readonly<Record<string, string>>): string[] {
   const known = new Set<string>([...Object.values(KEYS).flatMap(({ keys }) => [...keys]), ...ELSEWHERE]);
   return Object.keys(stanza)
     .filter((key) => !known.has(key))
-    .map((key) =>
-      IGNORED.includes(key)
-        ? `seal "pkcs11": ${key} is accepted but has no effect`
-        : `seal "pkcs11": unknown key ${JSON.stringify(key)}`,
-    );
+    .map((key) => `seal "pkcs11": unknown key ${JSON.stringify(key)}`);
 }
 
 // An empty value counts as absent, as in Vault.
@@ -260,12 +279,44 @@ function slotNumber(value: string | undefined): bigint | undefined {
   return slot;
 }
 
-function keyIdHex(value: string | undefined): string | undefined {
+function keyIdHex(key: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const bytes = fromHex(value.replace(/^0[xX]/, ''));
-  if (bytes === undefined || bytes.length === 0)
-    throw invalid('key_id', 'must be an even number of hex digits');
+  if (bytes === undefined || bytes.length === 0) throw invalid(key, 'must be an even number of hex digits');
   return toHex(bytes);
+}
+
+// The mechanism that needs an HMAC key is of Vault Enterprise: such values are opened, and sealed anew by AES-GCM.
+function legacyOf(
+  read: (name: Name) => string | undefined,
+  warnings: string[],
+): { readonly only: boolean; readonly keys: LegacyKeys | undefined } {
+  const only = isCbcPad(read('mechanism') ?? '');
+  const hmacKeyLabel = read('hmacKeyLabel');
+  const hmacKeyId = keyIdHex('hmac_key_id', read('hmacKeyId'));
+  const hmacMechanism = read('hmacMechanism');
+  if (hmacMechanism !== undefined && !/^(0x0*251|593|(CKM_)?SHA256_HMAC)$/i.test(hmacMechanism))
+    throw invalid('hmac_mechanism', 'must be CKM_SHA256_HMAC (0x251)');
+  if (hmacKeyLabel === undefined && hmacKeyId === undefined) {
+    if (only) throw invalid('hmac_key_label', 'is required, or hmac_key_id, with CKM_AES_CBC_PAD');
+    return { only, keys: undefined };
+  }
+  if (only) {
+    warnings.push(
+      'seal "pkcs11": CKM_AES_CBC_PAD is only read; what it sealed is sealed anew by CKM_AES_GCM with the same key',
+    );
+  }
+  const defaultKeyLabel = read('defaultKeyLabel');
+  const defaultHmacKeyLabel = read('defaultHmacKeyLabel');
+  return {
+    only,
+    keys: {
+      ...(hmacKeyLabel === undefined ? {} : { hmacKeyLabel }),
+      ...(hmacKeyId === undefined ? {} : { hmacKeyId }),
+      ...(defaultKeyLabel === undefined ? {} : { defaultKeyLabel }),
+      ...(defaultHmacKeyLabel === undefined ? {} : { defaultHmacKeyLabel }),
+    },
+  };
 }
 
 function mechanismOf(value: string | undefined): MechanismName | undefined {
@@ -278,6 +329,14 @@ function mechanismOf(value: string | undefined): MechanismName | undefined {
   );
 }
 
+function parallelism(value: string | undefined): number {
+  if (value === undefined) return 1;
+  const number = /^\d{1,3}$/.test(value) ? Number(value) : 0;
+  if (number < 1 || number > MOST_PARALLEL)
+    throw invalid('max_parallel', `must be a number from 1 to ${MOST_PARALLEL}`);
+  return number;
+}
+
 function boolean(key: string, value: string | undefined): boolean | undefined {
   if (value === undefined) return undefined;
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
@@ -285,25 +344,30 @@ function boolean(key: string, value: string | undefined): boolean | undefined {
   throw invalid(key, 'must be true or false');
 }
 
+function timingOf(
+  open: string | undefined,
+  call: string | undefined,
+): { readonly timing?: Partial<AgentTiming> } {
+  if (open === undefined && call === undefined) return {};
+  return {
+    timing: {
+      ...(open === undefined ? {} : { openMs: milliseconds('open_timeout', open) }),
+      ...(call === undefined ? {} : { callMs: milliseconds('call_timeout', call) }),
+    },
+  };
+}
+
+function milliseconds(key: string, value: string): number {
+  const parsed = parseDuration(value);
+  if (parsed === undefined || parsed < 0.1)
+    throw invalid(key, 'must be a duration of at least 100ms, such as 15s');
+  return Math.round(parsed * 1000);
+}
+
 function socketPath(address: string): string {
   const path = address.replace(/^unix:\/\//, '');
   if (!path.startsWith('/')) throw invalid('agent_address', 'must be unix:///absolute/path');
   return path;
-}
-
-/** What of an environment a PKCS#11 process gets; `more` are further names, with commas. */
-export function libraryEnvironment(
-  env: Readonly<Record<string, string | undefined>>,
-  more: string | undefined,
-): Record<string, string> {
-  const extra = (more ?? '').split(',').map((name) => name.trim());
-  const chosen: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    // Node's own flags are never for a library: among them is a debugger.
-    const wanted = name !== 'NODE_OPTIONS' && (LIBRARY_ENV.test(name) || extra.includes(name));
-    if (value !== undefined && wanted) chosen[name] = value;
-  }
-  return chosen;
 }
 
 function invalid(key: string, problem: string, cause?: unknown): Pkcs11ConfigInvalid {

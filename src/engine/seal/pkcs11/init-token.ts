@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Secret } from '../../../lib/secret.ts';
-import { libraryEnvironment } from './config.ts';
+import { libraryEnvironment } from './library-env.ts';
 import { HsmError } from './errors.ts';
 import { decodeMessage, encodeMessage, isObject, type Message, textField } from './message.ts';
 import { readError } from './protocol.ts';

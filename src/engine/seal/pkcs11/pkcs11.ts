@@ -19,7 +19,8 @@ import type { Pkcs11Config } from './config.ts';
 import { HsmError } from './errors.ts';
 import { type KeyReport, MAX_PLAINTEXT, MAX_RANDOM } from './protocol.ts';
 import { RemoteAgent } from './remote.ts';
-import { ModuleSupervisor } from './supervisor.ts';
+import { ModulePool } from './pool.ts';
+import { unpackVaultKey } from './vault-blob.ts';
 
 /**
  * The PKCS#11 seal: wraps the root key by a key that never leaves an HSM.
@@ -56,11 +57,12 @@ export interface Pkcs11Seal extends HsmSeal {
 
 /** The seal opens nothing and starts nothing before its first call. */
 export function createPkcs11Seal(options: Pkcs11SealOptions): Pkcs11Seal {
-  const { config, log, clock, random, timing = DEFAULT_TIMING, meter = () => undefined } = options;
+  const { config, log, clock, random, meter = () => undefined } = options;
+  const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const port =
     config.kind === 'agent'
       ? new RemoteAgent({ ...config, clock, random, timing })
-      : new ModuleSupervisor({ config, log, clock, random, timing });
+      : new ModulePool({ config, log, clock, random, timing });
   return new AgentSeal(port, { log, clock, random, meter });
 }
 
@@ -209,7 +211,7 @@ class AgentSeal implements Pkcs11Seal {
   async #decrypt(blob: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Secret> {
     const request = { sealed: decodeBlob(blob), aad: contextBytes(context) };
     const { plaintext } = await this.#measure('decrypt', this.#port.call('unwrap', request, options));
-    return Secret.own(plaintext);
+    return Secret.own(request.sealed.mechanism === 'CKM_AES_CBC_PAD' ? unpackVaultKey(plaintext) : plaintext);
   }
 
   async #measure<T>(operation: 'encrypt' | 'decrypt', call: Promise<T>): Promise<T> {

@@ -6,9 +6,12 @@ import { decodeMessage, encodeMessage, type Message } from './message.ts';
 import { readError } from './protocol.ts';
 
 /** From the sources it is TypeScript, from the build JavaScript. */
-const PROGRAM = fileURLToPath(
-  new URL(`./agent/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const PROGRAMS = { seal: './agent/main', keys: './agent/held-main' } as const;
+
+function programOf(name: keyof typeof PROGRAMS): string {
+  const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`${PROGRAMS[name]}.${suffix}`, import.meta.url));
+}
 
 const MAX_LAST_WORDS = 2_000;
 
@@ -51,14 +54,16 @@ export class ModuleProcess {
   /**
    * @param env the whole environment of the process
    * @param timeoutMs how long its start may take
+   * @param program what it is for: the seal's key, or managed keys
    * @throws ERR_HSM_AGENT_UNAVAILABLE, ERR_HSM_TIMEOUT
    */
   static async start(
     env: Readonly<Record<string, string>>,
     timeoutMs: number,
     log: Logger,
+    program: keyof typeof PROGRAMS = 'seal',
   ): Promise<ModuleProcess> {
-    const child = fork(PROGRAM, [], {
+    const child = fork(programOf(program), [], {
       env: { ...env },
       // A signal must not open a debugger, also before the program has its handler.
       execArgv: ['--disable-sigusr1'],

@@ -1,5 +1,12 @@
 import { HsmError, isHsmErrorCode } from './errors.ts';
-import { isMechanismName, isOaepHash, type MechanismName, type OaepHash } from './mechanism.ts';
+import {
+  isMechanismName,
+  isOaepHash,
+  isSealedMechanism,
+  type MechanismName,
+  type OaepHash,
+  type SealedMechanism,
+} from './mechanism.ts';
 import { isObject, malformed, type Message, numberField, part, textField } from './message.ts';
 
 /**
@@ -37,7 +44,7 @@ export interface UnwrapRequest {
 
 /** A ciphertext with everything that is needed to find its key again. */
 export interface Sealed {
-  readonly mechanism: MechanismName;
+  readonly mechanism: SealedMechanism;
   readonly oaepHash?: OaepHash;
   readonly keyLabel: string;
   /** Lower-case hex; may be empty. */
@@ -46,6 +53,8 @@ export interface Sealed {
   readonly checkValue: string;
   readonly iv: Uint8Array;
   readonly ciphertext: Uint8Array;
+  /** Of CKM_AES_CBC_PAD only. */
+  readonly hmac?: { readonly value: Uint8Array; readonly keyLabel: string; readonly keyId: string };
 }
 
 /** The root key as the HSM describes it; an attribute that it does not tell is absent. */
@@ -174,15 +183,18 @@ export function readError(message: Message): HsmError | undefined {
 }
 
 function sealedFields(sealed: Sealed): Fields {
-  const { iv, ciphertext, ...head } = sealed;
-  return { head, parts: { iv, ciphertext } };
+  const { iv, ciphertext, hmac, ...head } = sealed;
+  if (hmac === undefined) return { head, parts: { iv, ciphertext } };
+  const { value, ...hmacKey } = hmac;
+  return { head: { ...head, hmacKey }, parts: { iv, ciphertext, hmac: value } };
 }
 
 function readSealed(message: Message): Sealed {
   const { head } = message;
   const mechanism = textField(head, 'mechanism');
   const oaepHash = head['oaepHash'];
-  if (!isMechanismName(mechanism) || (oaepHash !== undefined && !isOaepHash(oaepHash))) throw malformed();
+  const hmacKey = head['hmacKey'];
+  if (!isSealedMechanism(mechanism) || (oaepHash !== undefined && !isOaepHash(oaepHash))) throw malformed();
   return {
     mechanism,
     ...(oaepHash === undefined ? {} : { oaepHash }),
@@ -191,6 +203,15 @@ function readSealed(message: Message): Sealed {
     checkValue: textField(head, 'checkValue'),
     iv: part(message, 'iv', MAX_OVERHEAD),
     ciphertext: part(message, 'ciphertext', MAX_PLAINTEXT + MAX_OVERHEAD),
+    ...(isObject(hmacKey)
+      ? {
+          hmac: {
+            value: part(message, 'hmac', MAX_OVERHEAD),
+            keyLabel: textField(hmacKey, 'keyLabel'),
+            keyId: textField(hmacKey, 'keyId'),
+          },
+        }
+      : {}),
   };
 }
 

@@ -10,7 +10,7 @@ import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
 import { servePeer } from './peer.ts';
 import { ownUid } from './socket-trust.ts';
-import { ModuleSupervisor } from './supervisor.ts';
+import { ModulePool } from './pool.ts';
 
 /**
  * The HSM agent as a program of its own, beside the engine in one pod: slot, PIN and vendor library exist in its
@@ -40,15 +40,7 @@ const MAX_CONNECTIONS = 16;
 
 /** Serves until the signal fires. @returns the exit code: 0, or 1 when it could not start (the log says why) */
 export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
-  const {
-    log,
-    listenPath,
-    allowGroup = false,
-    signal,
-    clock = systemClock,
-    random = systemRandom,
-    timing = DEFAULT_TIMING,
-  } = options;
+  const { log, listenPath, allowGroup = false, signal, clock = systemClock, random = systemRandom } = options;
   let config: ModuleConfig;
   try {
     config = readConfig(options);
@@ -57,7 +49,8 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
     log.error({ code: errorCode(error), reason: describeError(error) }, 'hsm agent: cannot start');
     return 1;
   }
-  const supervisor = new ModuleSupervisor({ config, log, clock, random, timing });
+  const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
+  const supervisor = new ModulePool({ config, log, clock, random, timing });
   const peers = new Set<Socket>();
   const server = createServer((socket) => {
     peers.add(socket);

@@ -1,6 +1,4 @@
-import { createHmac } from 'node:crypto';
 import { Backoff } from '../../../lib/backoff.ts';
-import { equalBytes } from '../../../lib/bytes.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/log.ts';
 import type { Random } from '../../../lib/random.ts';
@@ -10,6 +8,7 @@ import { connectFields } from './agent/settings.ts';
 import type { ModuleConfig } from './config.ts';
 import { HsmError } from './errors.ts';
 import { resolvePin } from './pin.ts';
+import { PinRefusals } from './pin-refusals.ts';
 import { ModuleProcess } from './process.ts';
 import type { Message } from './message.ts';
 import { type AgentCalls, type AgentOp, codecs } from './protocol.ts';
@@ -20,6 +19,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timing: AgentTiming;
+  /** Shared by supervisors of the same token. */
+  readonly refusals?: PinRefusals;
 }
 
 /** From the mildest to the last resort. */
@@ -40,20 +41,20 @@ const LADDER: readonly Rung[] = ['none', 'session', 'reinitialize', 'process'];
 export class ModuleSupervisor implements AgentPort {
   readonly #options: SupervisorOptions;
   readonly #backoff: Backoff;
-  readonly #digestKey: Uint8Array;
+  readonly #refusals: PinRefusals;
   #tail: Promise<unknown> = Promise.resolve();
   #rehearsals: Promise<unknown> = Promise.resolve();
   #process: ModuleProcess | undefined;
   #rehearsing: ModuleProcess | undefined;
   #connected = false;
-  #refusal: { readonly digest: Uint8Array; readonly error: HsmError } | undefined;
+  #pending = 0;
   #failedStarts = 0;
   #closed = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#backoff = new Backoff({ initialMs: 50, maxMs: 5_000, random: options.random });
-    this.#digestKey = options.random.bytes(32);
+    this.#refusals = options.refusals ?? new PinRefusals(options.random);
   }
 
   /** Of the PKCS#11 process, while there is one. */
@@ -68,13 +69,23 @@ export class ModuleSupervisor implements AgentPort {
   ): Promise<AgentCalls[K]['reply']> {
     const { signal } = options;
     const apart = op === 'rehearse';
+    this.#pending += 1;
     const run = (apart ? this.#rehearsals : this.#tail).then(async () => {
-      if (signal?.aborted === true || this.#closed) throw closed();
-      return apart ? this.#rehearse(op, body) : this.#run(op, body);
+      try {
+        if (signal?.aborted === true || this.#closed) throw closed();
+        return apart ? await this.#rehearse(op, body) : await this.#run(op, body);
+      } finally {
+        this.#pending -= 1;
+      }
     });
     if (apart) this.#rehearsals = run.catch(() => {});
     else this.#tail = run.catch(() => {});
     return untilAborted(run, signal);
+  }
+
+  /** Calls that wait or run. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** Starts the process ahead of the first call, which then need not wait for it. */
@@ -170,24 +181,21 @@ export class ModuleSupervisor implements AgentPort {
   // The only place that presents a PIN (I4).
   async #present(process: ModuleProcess, options: ConnectOptions): Promise<Message> {
     const { config, timing } = this.#options;
-    using pin = resolvePin(config.pin);
-    const digest = pin.borrow((bytes) => createHmac('sha256', this.#digestKey).update(bytes).digest());
-    if (this.#refusal !== undefined) {
-      if (equalBytes(this.#refusal.digest, digest)) throw this.#refusal.error;
-      this.#refusal = undefined;
-    }
-    const { head, parts } = pin.borrow((bytes) =>
-      connectFields({ settings: config, options }, Uint8Array.from(bytes)),
+    return this.#refusals.present(
+      () => resolvePin(config.pin),
+      async (pin) => {
+        const { head, parts } = pin.borrow((bytes) =>
+          connectFields({ settings: config, options }, Uint8Array.from(bytes)),
+        );
+        try {
+          return await process.request(head, parts, timing.openMs);
+        } catch (error) {
+          throw asHsmError(error);
+        } finally {
+          for (const bytes of Object.values(parts)) bytes.fill(0);
+        }
+      },
     );
-    try {
-      return await process.request(head, parts, timing.openMs);
-    } catch (error) {
-      const failure = asHsmError(error);
-      if (failure.terminal) this.#refusal = { digest, error: failure };
-      throw failure;
-    } finally {
-      for (const bytes of Object.values(parts)) bytes.fill(0);
-    }
   }
 
   async #request<K extends AgentOp>(

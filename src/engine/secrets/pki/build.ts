@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { Extension, Name } from '@peculiar/asn1-x509';
 import { isJsonObject, parseJson } from '../../../lib/json.ts';
 import type { Random } from '../../../lib/random.ts';
@@ -24,6 +23,7 @@ import {
 } from './x509/extensions.ts';
 import { keyIdentifier, spkiOf } from './x509/keys.ts';
 import { type AlternativeNames, encodeNames, isEmpty } from './x509/san.ts';
+import type { SigningKey } from './x509/signing-key.ts';
 import { CA_USAGE } from './x509/usage.ts';
 
 /** What a certificate is to say, decided and allowed. */
@@ -48,7 +48,12 @@ export interface Content {
 }
 
 /** Issues a certificate for a public key. */
-export function issueWith(signer: Signer, content: Content, spki: Uint8Array, random: Random): Certificate {
+export async function issueWith(
+  signer: Signer,
+  content: Content,
+  spki: Uint8Array,
+  random: Random,
+): Promise<Certificate> {
   const { certificate, key, urls } = signer;
   return makeCertificate(
     {
@@ -66,7 +71,12 @@ export function issueWith(signer: Signer, content: Content, spki: Uint8Array, ra
 }
 
 /** Makes a certificate that signs itself. */
-export function issueSelf(key: KeyObject, content: Content, urls: AiaUrls, random: Random): Certificate {
+export async function issueSelf(
+  key: SigningKey,
+  content: Content,
+  urls: AiaUrls,
+  random: Random,
+): Promise<Certificate> {
   const spki = spkiOf(key);
   return makeCertificate(
     {
@@ -84,7 +94,11 @@ export function issueSelf(key: KeyObject, content: Content, urls: AiaUrls, rando
 }
 
 /** The same certificate from another issuer: subject, key, serial, time and extensions stay. */
-export function reissue(signer: Signer, given: Certificate, algorithm: SignatureAlgorithm): Certificate {
+export async function reissue(
+  signer: Signer,
+  given: Certificate,
+  algorithm: SignatureAlgorithm,
+): Promise<Certificate> {
   const { urls } = signer;
   const fresh = [
     authorityKeyIdentifier(signer.certificate.subjectKeyId),

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import type { Random } from '../../../lib/random.ts';
+import type { OpenManagedKey } from '../../logical/managed-key.ts';
 import type { Storage } from '../../logical/storage.ts';
 import type { TemplateSubject } from '../../policy/template.ts';
 import { Batch } from './batch.ts';
@@ -11,6 +12,8 @@ export interface PkiPorts {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
+  /** Keys in HSMs that the mount may use. */
+  readonly openManagedKey: OpenManagedKey;
   /** What `{{identity.…}}` stands for. */
   readonly templateValues: (entityId: string) => Promise<TemplateSubject | undefined>;
 }
@@ -21,14 +24,16 @@ export class Pki {
   readonly clock: Clock;
   readonly random: Random;
   readonly templateValues: PkiPorts['templateValues'];
+  readonly openManagedKey: OpenManagedKey;
   readonly tidy: TidyState;
   readonly #turns = new KeyedMutex();
 
-  constructor({ storage, clock, random, templateValues }: PkiPorts) {
+  constructor({ storage, clock, random, templateValues, openManagedKey }: PkiPorts) {
     this.storage = storage;
     this.clock = clock;
     this.random = random;
     this.templateValues = templateValues;
+    this.openManagedKey = openManagedKey;
     this.tidy = new TidyState(random.uuid());
   }
 

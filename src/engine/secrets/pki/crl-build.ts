@@ -4,7 +4,7 @@ import type { Storage } from '../../logical/storage.ts';
 import { type CrlConfig, getCrlConfig, getIssuersConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { type CrlState, deleteCrl, getCrlState, putCrl, putCrlState } from './crl-store.ts';
-import { allIssuers, certificateOf, getKey, type IssuerEntry, privateKeyOf } from './issuers.ts';
+import { allIssuers, certificateOf, getKey, type IssuerEntry, reasonOf } from './issuers.ts';
 import { listRevoked } from './revoked-list.ts';
 import { clearPending, getRevoked, listPending, putRevoked, revokedCertificate } from './revoked.ts';
 import { serialContent, serialOfKey } from './serial.ts';
@@ -12,6 +12,8 @@ import { algorithmFor } from './x509/algorithms.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { makeCrl, type RevokedEntry } from './x509/crl.ts';
 import { encode } from './x509/der.ts';
+import { Refused } from './refused.ts';
+import { signingKeyOf } from './signing.ts';
 
 interface Known {
   readonly entry: IssuerEntry;
@@ -43,15 +45,16 @@ export async function buildCrls(pki: Pki, storage: Storage, always: boolean): Pr
     const list = id ?? pki.random.uuid();
     for (const { entry } of group) next.byIssuer[entry.id] = list;
     const number = state.next[list] ?? 1;
-    const signed = await signList(storage, group, {
+    const signed = await signList(pki, storage, group, {
       entries: entriesFor(group, entries),
       number,
       thisUpdate: now,
       nextUpdate: ends,
     });
-    next.next[list] = signed === undefined ? number : number + 1;
-    next.complete[list] = signed === undefined ? (state.complete[list] ?? 0) : number;
-    if (signed === undefined) warnings.push(lackingUsage(group));
+    const isRefused = signed instanceof Refused;
+    next.next[list] = isRefused ? number : number + 1;
+    next.complete[list] = isRefused ? (state.complete[list] ?? 0) : number;
+    if (isRefused) warnings.push(signed.message);
     else await putCrl(storage, list, false, signed);
   }
   const kept = new Set(Object.values(next.byIssuer));
@@ -77,14 +80,14 @@ export async function buildDeltas(pki: Pki, storage: Storage): Promise<void> {
     const list = state.byIssuer[group[0].entry.id];
     if (list === undefined) continue;
     const number = next[list] ?? 1;
-    const signed = await signList(storage, group, {
+    const signed = await signList(pki, storage, group, {
       entries: entriesFor(group, entries),
       number,
       base: state.complete[list] ?? 0,
       thisUpdate: now,
       nextUpdate: now + (parseDuration(config.expiry) ?? 0) * 1000,
     });
-    if (signed === undefined) continue;
+    if (signed instanceof Refused) continue;
     next[list] = number + 1;
     await putCrl(storage, list, true, signed);
   }
@@ -143,16 +146,18 @@ function entriesFor(group: Group, entries: ReadonlyMap<string, RevokedEntry[]>):
   return group.flatMap(({ entry }) => entries.get(entry.id) ?? []);
 }
 
-// Undefined when none of the group may sign lists.
+// Refused when none of the group may sign lists.
 async function signList(
+  pki: Pki,
   storage: Storage,
   group: Group,
   content: Parameters<typeof makeCrl>[0],
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | Refused> {
   const signer = group.find(({ entry }) => entry.usage.includes('crl-signing'));
   const key = signer === undefined ? undefined : await getKey(storage, signer.entry.keyId);
-  if (signer === undefined || key === undefined) return undefined;
-  const privateKey = privateKeyOf(key);
+  if (signer === undefined || key === undefined) return new Refused(lackingUsage(group));
+  const privateKey = await signingKeyOf(pki, key);
+  if (privateKey instanceof Refused) return new Refused(reasonOf(privateKey));
   const algorithm = signer.entry.revocationAlgorithm || algorithmFor(privateKey);
   return makeCrl(content, signer.certificate, privateKey, algorithm);
 }

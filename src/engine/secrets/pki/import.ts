@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { equalBytes, fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 import type { Storage } from '../../logical/storage.ts';
@@ -14,13 +13,14 @@ import {
   type IssuerEntry,
   type KeyEntry,
   keyEntry,
-  privateKeyOf,
+  publicKeyOf,
   putIssuer,
   putKey,
 } from './issuers.ts';
 import { Refused } from './refused.ts';
 import type { Certificate } from './x509/certificate.ts';
 import { sameKey, typeOf } from './x509/keys.ts';
+import type { SigningKey } from './x509/signing-key.ts';
 import { CRL_SIGN } from './x509/usage.ts';
 
 export interface Imported<T> {
@@ -32,11 +32,11 @@ export interface Imported<T> {
 export async function importKey(
   storage: Storage,
   random: Random,
-  key: KeyObject,
+  key: SigningKey,
   name: string,
 ): Promise<Imported<KeyEntry> | Refused> {
   const known = await allKeys(storage);
-  const same = known.find((entry) => sameKey(privateKeyOf(entry), key));
+  const same = known.find((entry) => sameKey(publicKeyOf(entry), key));
   if (same !== undefined) return { entry: same, existed: true };
   if (name !== '' && known.some((entry) => entry.name === name))
     return new Refused(`an existing key is using the requested key name value: ${name}`);
@@ -67,7 +67,7 @@ export async function importIssuer(
   if (name !== '' && known.some((entry) => entry.name === name))
     return new Refused(`another issuer is using the requested name: ${name}`);
   const keys = await allKeys(storage);
-  const key = keys.find((entry) => sameKey(privateKeyOf(entry), certificate.publicKey));
+  const key = keys.find((entry) => sameKey(publicKeyOf(entry), certificate.publicKey));
   const id = random.uuid();
   const signsLists = (certificate.keyUsage & CRL_SIGN) !== 0;
   await putIssuer(storage, {

@@ -39,10 +39,10 @@ export async function generateIntermediate(pki: Pki, fields: IntermediateRequest
   if (bad !== undefined) return refusal(bad);
   const names = decideNames(caRole(fields, { usesCommonName: false }), fields, undefined);
   if (names instanceof Refused) return refusal(names);
-  const opened = await openCaKey(pki.storage, fields);
+  const opened = await openCaKey(pki, fields);
   if (opened instanceof Refused) return refusal(opened);
-  const { key, isExported } = opened;
-  const csr = makeRequest(
+  const { key, exported } = opened;
+  const csr = await makeRequest(
     nameOf(names.subject),
     [
       ...(isEmpty(names.names) ? [] : [extension(OID.subjectAltName, encodeNames(names.names))]),
@@ -57,8 +57,11 @@ export async function generateIntermediate(pki: Pki, fields: IntermediateRequest
   const text = format === 'der' ? toBase64(csr) : pem;
   return answer(
     {
-      csr: format === 'pem_bundle' && isExported ? `${showPrivate(key, 'pem', 'der')}\n${pem}` : text,
-      ...(isExported ? privateMembers(key, format, fields.private_key_format) : {}),
+      csr:
+        format === 'pem_bundle' && exported !== undefined
+          ? `${showPrivate(exported, 'pem', 'der')}\n${pem}`
+          : text,
+      ...(exported === undefined ? {} : privateMembers(exported, format, fields.private_key_format)),
       key_id: kept.entry.id,
     },
     hasUrls(await getUrls(pki.storage)) ? [] : [NO_URLS_YET],
@@ -83,7 +86,7 @@ export async function signIntermediate(
 ): Promise<Response> {
   const format = formatOf(fields.format);
   if (format === undefined) return refusal(new Refused('The "format" path parameter must be "pem" or "der"'));
-  const signer = await openSigner(pki.storage, issuerRef, 'issuing-certificates');
+  const signer = await openSigner(pki, issuerRef, 'issuing-certificates');
   if (signer instanceof Refused) return refusal(signer);
   const above = signer.certificate;
   const csr = readCsr(fields.csr, { key_type: 'any', key_bits: 0 });
@@ -118,7 +121,7 @@ export async function signIntermediate(
         }
       : {}),
   };
-  const certificate = issueWith(signer, content, csr.spki, pki.random);
+  const certificate = await issueWith(signer, content, csr.spki, pki.random);
   await pki.storage.put(`certs/${serialKey(certificate.serial)}`, certificate.der);
   const chain = [certificate, ...signer.chain];
   return answer(

@@ -77,7 +77,7 @@ export async function issue(
     const content = decide(pki, request, prepared, fields, signer, undefined);
     if (content instanceof Refused) return content;
     const key = await generateKey(shape);
-    const certificate = issueWith(signer, content, spkiOf(key), pki.random);
+    const certificate = await issueWith(signer, content, spkiOf(key), pki.random);
     return { signer, certificate, key, warnings: content.warnings };
   });
 }
@@ -129,7 +129,7 @@ function signRequest(
       !role.basic_constraints_valid_for_non_ca &&
       csr.extensions.some(({ extnID }) => extnID === OID.basicConstraints);
     const content = verbatim ? { ...decided, ...verbatimContent(csr, decided, fields) } : decided;
-    const certificate = issueWith(signer, content, csr.spki, pki.random);
+    const certificate = await issueWith(signer, content, csr.spki, pki.random);
     const told = ignored
       ? ['specified CSR contained a Basic Constraints extension that was ignored during issuance']
       : [];
@@ -163,7 +163,7 @@ async function finish(
   const format = formatOf(fields.format);
   if (format === undefined)
     return refusal(new Refused('the "format" path parameter must be "pem", "der", or "pem_bundle"'));
-  const signer = await openSigner(pki.storage, fields.issuer_ref ?? role.issuer_ref, 'issuing-certificates');
+  const signer = await openSigner(pki, fields.issuer_ref ?? role.issuer_ref, 'issuing-certificates');
   if (signer instanceof Refused) return refusal(signer);
   const filled = await fillTemplates(role, request.token?.entityId ?? '', pki.templateValues);
   const leaf = await make(signer, filled);

@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { BoundedMap } from '../../../lib/bounded-map.ts';
 import { fromBase64, toBase64 } from '../../../lib/bytes.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
@@ -8,14 +8,18 @@ import { toPem } from './pem.ts';
 import { failed, type Refused } from './refused.ts';
 import type { SignatureAlgorithm } from './x509/algorithms.ts';
 import { Certificate } from './x509/certificate.ts';
+import { spkiOf } from './x509/keys.ts';
+import { isManaged, type SigningKey } from './x509/signing-key.ts';
 
 /** A private key of an authority. */
 export interface KeyEntry {
   readonly id: string;
   readonly name: string;
   readonly type: KeyType;
-  /** PKCS #8 in base64. */
+  /** PKCS #8 in base64; '' for a managed key. */
   readonly pkcs8: string;
+  /** The key is in an HSM: the managed key's id and name, and the public key as SubjectPublicKeyInfo in base64. */
+  readonly managed?: { readonly id: string; readonly name: string; readonly spki: string };
 }
 
 export type IssuerUsage = 'issuing-certificates' | 'crl-signing' | 'ocsp-signing';
@@ -117,8 +121,18 @@ export function privateKeyOf({ pkcs8 }: KeyEntry): KeyObject {
   return createPrivateKey(toPem('PRIVATE KEY', fromBase64(pkcs8) ?? new Uint8Array(0)));
 }
 
+/** The public half of a key, wherever the private one is. */
+export function publicKeyOf(entry: KeyEntry): KeyObject {
+  if (entry.managed === undefined) return createPublicKey(privateKeyOf(entry));
+  return createPublicKey(toPem('PUBLIC KEY', fromBase64(entry.managed.spki) ?? new Uint8Array(0)));
+}
+
 /** A key as it is stored. */
-export function keyEntry(id: string, name: string, type: KeyType, key: KeyObject): KeyEntry {
+export function keyEntry(id: string, name: string, type: KeyType, key: SigningKey): KeyEntry {
+  if (isManaged(key)) {
+    const managed = { id: key.id, name: key.name, spki: toBase64(spkiOf(key)) };
+    return { id, name, type, pkcs8: '', managed };
+  }
   const der = key.export({ type: 'pkcs8', format: 'der' });
   return { id, name, type, pkcs8: toBase64(new Uint8Array(der)) };
 }

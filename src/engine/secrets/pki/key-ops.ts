@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { JsonObject } from '../../../lib/json.ts';
 import { empty, type Response } from '../../logical/response.ts';
 import { answer } from './answer.ts';
@@ -5,7 +6,7 @@ import { openCaKey } from './ca-key.ts';
 import { getDefaultKey, putConfig } from './config.ts';
 import type { Pki } from './context.ts';
 import { checkKeyName, importKey } from './import.ts';
-import { allIssuers, allKeys, deleteKey, isName, privateKeyOf, putKey, resolveKey } from './issuers.ts';
+import { allIssuers, allKeys, deleteKey, isName, publicKeyOf, putKey, resolveKey } from './issuers.ts';
 import { settleKey } from './key-type.ts';
 import { readPem, trimmedPem } from './pem.ts';
 import { refusal, Refused } from './refused.ts';
@@ -28,7 +29,10 @@ export async function readKey(pki: Pki, ref: string): Promise<Response> {
     key_id: entry.id,
     key_name: entry.name,
     key_type: entry.type,
-    subject_key_id: colonHex(keyIdentifier(spkiOf(privateKeyOf(entry)))),
+    ...(entry.managed === undefined
+      ? {}
+      : { managed_key_id: entry.managed.id, managed_key_name: entry.managed.name }),
+    subject_key_id: colonHex(keyIdentifier(spkiOf(publicKeyOf(entry)))),
   });
 }
 
@@ -72,6 +76,8 @@ export interface KeyRequest {
   readonly key_name: string;
   readonly key_type: string;
   readonly key_bits: number;
+  readonly managed_key_name: string;
+  readonly managed_key_id: string;
 }
 
 export async function generateNamedKey(pki: Pki, exported: string, fields: KeyRequest): Promise<Response> {
@@ -82,8 +88,10 @@ export async function generateNamedKey(pki: Pki, exported: string, fields: KeyRe
     if (settled instanceof Refused)
       return refusal(new Refused(`Validation for key_type, key_bits failed: ${settled.message}`));
   }
-  const opened = await openCaKey(pki.storage, {
+  const opened = await openCaKey(pki, {
     ...fields,
+    // Of a managed key they only have to fit, and defaults are no wish.
+    ...(exported === 'kms' ? { key_type: undefined, key_bits: undefined } : {}),
     exported,
     key_ref: '',
     signature_bits: 0,
@@ -92,13 +100,17 @@ export async function generateNamedKey(pki: Pki, exported: string, fields: KeyRe
   const done = await pki.change((batch) => importKey(batch, pki.random, opened.key, fields.key_name));
   if (done instanceof Refused) return refusal(done);
   const { id, name, type } = done.entry;
-  const { label, der } = exportPrivate(opened.key, false);
   return answer({
     key_id: id,
     key_name: name,
     key_type: type,
-    ...(opened.isExported ? { private_key: trimmedPem(label, der) } : {}),
+    ...(opened.exported === undefined ? {} : { private_key: privatePem(opened.exported) }),
   });
+}
+
+function privatePem(key: KeyObject): string {
+  const { label, der } = exportPrivate(key, false);
+  return trimmedPem(label, der);
 }
 
 export async function importNamedKey(pki: Pki, pem: string, keyName: string): Promise<Response> {

@@ -3,14 +3,7 @@ import { parseDuration } from '../../../lib/duration.ts';
 import type { Response } from '../../logical/response.ts';
 import { getCrlConfig } from './config.ts';
 import type { Pki } from './context.ts';
-import {
-  allIssuers,
-  certificateOf,
-  getKey,
-  type IssuerEntry,
-  privateKeyOf,
-  resolveIssuer,
-} from './issuers.ts';
+import { allIssuers, certificateOf, getKey, type IssuerEntry, resolveIssuer } from './issuers.ts';
 import { Refused } from './refused.ts';
 import { bytes } from './render.ts';
 import { getRevoked } from './revoked.ts';
@@ -23,6 +16,7 @@ import {
   type OcspQuestion,
   readQuestion,
 } from './x509/ocsp.ts';
+import { signingKeyOf } from './signing.ts';
 
 const MAX_REQUEST = 2048;
 
@@ -67,9 +61,10 @@ async function signed(
 ): Promise<Response> {
   const key = issuer.keyId === '' ? undefined : await getKey(pki.storage, issuer.keyId);
   if (key === undefined || !issuer.usage.includes('ocsp-signing')) return failure('unauthorized');
-  const privateKey = privateKeyOf(key);
+  const privateKey = await signingKeyOf(pki, key);
+  if (privateKey instanceof Refused) return failure('internalError');
   const algorithm = withoutPss(issuer.revocationAlgorithm || algorithmFor(privateKey));
-  const body = makeAnswer(question, told, certificateOf(issuer), privateKey, algorithm);
+  const body = await makeAnswer(question, told, certificateOf(issuer), privateKey, algorithm);
   return bytes(body, 'application/ocsp-response');
 }
 

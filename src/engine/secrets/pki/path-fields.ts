@@ -120,13 +120,21 @@ const subjectFields: SubjectFields = {
   not_before_duration: seconds('How long before its making a certificate is valid.', 30),
 };
 
-type CaKeyFields = Texts<'key_name' | 'key_ref'> & {
-  readonly key_type: Optional<'string'>;
-  readonly key_bits: Optional<'int'>;
+type ManagedKeyFields = Texts<'managed_key_name' | 'managed_key_id'>;
+export const managedKeyFields: ManagedKeyFields = {
+  managed_key_name: text('With kms: name of the managed key.'),
+  managed_key_id: text('With kms: UUID of the managed key.'),
 };
+
+type CaKeyFields = Texts<'key_name' | 'key_ref'> &
+  ManagedKeyFields & {
+    readonly key_type: Optional<'string'>;
+    readonly key_bits: Optional<'int'>;
+  };
 const caKeyFields: CaKeyFields = {
   ...keyNameField,
   ...keyRefField,
+  ...managedKeyFields,
   key_type: optionalText('Type of the key: rsa, ec or ed25519; rsa without one.'),
   key_bits: { type: 'int', description: 'Size of the key; 0 is the usual one.' },
 };

@@ -1,7 +1,7 @@
 import { path, type Path } from '../../logical/logical.ts';
 import { notFound } from '../../logical/response.ts';
 import type { Pki } from './context.ts';
-import { keyNameField, keyRefField } from './path-fields.ts';
+import { keyNameField, keyRefField, managedKeyFields } from './path-fields.ts';
 
 /** keys and key/:key_ref: the keys of authorities. */
 export function keyPaths(pki: Pki): Path[] {
@@ -26,6 +26,7 @@ export function keyPaths(pki: Pki): Path[] {
           ...keyNameField,
           key_type: { type: 'string', description: 'rsa, ec or ed25519.', default: 'rsa' },
           key_bits: { type: 'int', description: 'Size of the key; 0 is the usual one.', default: 0 },
+          ...managedKeyFields,
         },
         operations: {
           update: {

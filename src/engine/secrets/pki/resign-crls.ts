@@ -32,7 +32,7 @@ export async function resignCrls(
 ): Promise<Response> {
   const settled = settle(fields);
   if (settled instanceof Refused) return refusal(settled);
-  const signer = await openSigner(pki.storage, ref, 'crl-signing');
+  const signer = await openSigner(pki, ref, 'crl-signing');
   if (signer instanceof Refused) return refusal(new Refused(reasonOf(signer)));
   const entries = new Map<string, RevokedEntry>();
   const warnings: string[] = [];
@@ -71,7 +71,7 @@ export async function signRevocationList(
   if (entries instanceof Refused) return refusal(entries);
   const extensions = readExtensions(fields.extensions);
   if (extensions instanceof Refused) return refusal(extensions);
-  const signer = await openSigner(pki.storage, ref, 'crl-signing');
+  const signer = await openSigner(pki, ref, 'crl-signing');
   if (signer instanceof Refused) return refusal(new Refused(reasonOf(signer)));
   return sign(pki, signer, entries, extensions, settled, []);
 }
@@ -96,16 +96,16 @@ function settle(fields: ListRequest): Settled | Refused {
   return { number: fields.crl_number, base, validFor, format };
 }
 
-function sign(
+async function sign(
   pki: Pki,
   { issuer, certificate, key }: Signer,
   entries: readonly RevokedEntry[],
   extensions: readonly Extension[],
   { number, base, validFor, format }: Settled,
   warnings: readonly string[],
-): Response {
+): Promise<Response> {
   const now = pki.clock.now();
-  const crl = makeCrl(
+  const crl = await makeCrl(
     {
       entries,
       number,

@@ -37,10 +37,10 @@ export async function generateRoot(
   if (early !== undefined) return refusal(early);
   const content = decideAuthority(fields, request.leaseTtl, pki.clock.now(), undefined, undefined);
   if (content instanceof Refused) return refusal(content);
-  const opened = await openCaKey(pki.storage, fields);
+  const opened = await openCaKey(pki, fields);
   if (opened instanceof Refused) return refusal(opened);
 
-  const { key, isExported } = opened;
+  const { key, exported } = opened;
   const made = await pki.change(async (batch) => {
     const name = await nameFor(fields.issuer_name, rotates, batch);
     const bad = (await checkIssuerName(batch, name)) ?? (await checkKeyName(batch, fields.key_name));
@@ -57,7 +57,7 @@ export async function generateRoot(
       urls = await renderUrls(batch, noUrls, '');
       if (urls instanceof Refused) return urls;
     }
-    const certificate = issueSelf(key, content, urls, pki.random);
+    const certificate = await issueSelf(key, content, urls, pki.random);
     const keyEntry = await importKey(batch, pki.random, key, fields.key_name);
     if (keyEntry instanceof Refused) return keyEntry;
     const issuer = await importIssuer(batch, pki.random, certificate, name);
@@ -78,11 +78,11 @@ export async function generateRoot(
   return answer(
     {
       certificate:
-        format === 'pem_bundle' && isExported
-          ? `${showPrivate(key, 'pem', 'der')}\n${certificatePem(certificate)}`
+        format === 'pem_bundle' && exported !== undefined
+          ? `${showPrivate(exported, 'pem', 'der')}\n${certificatePem(certificate)}`
           : text,
       issuing_ca: text,
-      ...(isExported ? privateMembers(key, format, fields.private_key_format) : {}),
+      ...(exported === undefined ? {} : privateMembers(exported, format, fields.private_key_format)),
       expiration: seconds(certificate.notAfter),
       serial_number: certificate.serial,
       issuer_id: made.issuer.id,

@@ -11,6 +11,7 @@ import { algorithmFor, canSign } from './x509/algorithms.ts';
 import { Certificate } from './x509/certificate.ts';
 import { encode } from './x509/der.ts';
 import { shapeOf } from './x509/keys.ts';
+import { knownPart } from './x509/signing-key.ts';
 
 /** Signs an authority's self-issued certificate with an issuer's key: a bridge from one root to another. */
 export async function signSelfIssued(
@@ -27,9 +28,9 @@ export async function signSelfIssued(
   if (!given.isAuthority) return refusal(new Refused('given certificate is not a CA certificate'));
   if (!equalBytes(encode(given.issuer), encode(given.subject)))
     return refusal(new Refused('given certificate is not self-issued'));
-  const signer = await openSigner(pki.storage, issuerRef, 'issuing-certificates');
+  const signer = await openSigner(pki, issuerRef, 'issuing-certificates');
   if (signer instanceof Refused) return refusal(signer);
-  const own = shapeOf(signer.key)?.keyType;
+  const own = shapeOf(knownPart(signer.key))?.keyType;
   const theirs = shapeOf(given.publicKey)?.keyType;
   if (own !== theirs && sameAlgorithms) {
     return refusal(
@@ -43,7 +44,7 @@ export async function signSelfIssued(
     kept !== undefined && own === theirs && own === 'rsa' && canSign(signer.key, kept)
       ? kept
       : algorithmFor(signer.key);
-  const certificate = reissue(signer, given, algorithm);
+  const certificate = await reissue(signer, given, algorithm);
   return answer({
     certificate: certificatePem(certificate),
     issuing_ca: certificatePem(signer.certificate),

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { Storage } from '../../logical/storage.ts';
 import { badUrl, getCluster, getUrls, hasUrls, type UrlConfig } from './config.ts';
 import {
@@ -7,12 +6,14 @@ import {
   getKey,
   type IssuerEntry,
   type IssuerUsage,
-  privateKeyOf,
   reasonOf,
   resolveIssuer,
   showUsage,
 } from './issuers.ts';
+import type { Pki } from './context.ts';
 import { failed, Refused } from './refused.ts';
+import { signingKeyOf } from './signing.ts';
+import type { SigningKey } from './x509/signing-key.ts';
 import type { Certificate } from './x509/certificate.ts';
 import type { AiaUrls } from './x509/extensions.ts';
 
@@ -20,7 +21,7 @@ import type { AiaUrls } from './x509/extensions.ts';
 export interface Signer {
   readonly issuer: IssuerEntry;
   readonly certificate: Certificate;
-  readonly key: KeyObject;
+  readonly key: SigningKey;
   readonly urls: AiaUrls;
   /** The issuer's own certificate first. */
   readonly chain: readonly Certificate[];
@@ -28,10 +29,11 @@ export interface Signer {
 
 /** An issuer by its reference, with its key, for a purpose that it is allowed to have. */
 export async function openSigner(
-  storage: Storage,
+  pki: Pick<Pki, 'storage' | 'openManagedKey'>,
   ref: string,
   usage: IssuerUsage,
 ): Promise<Signer | Refused> {
+  const { storage } = pki;
   const issuer = await resolveIssuer(storage, ref);
   if (issuer instanceof Refused)
     return failed(`could not fetch the CA certificate (was one set?): ${reasonOf(issuer)}`);
@@ -46,8 +48,10 @@ export async function openSigner(
   const urls = await urlsOf(storage, issuer);
   if (urls instanceof Refused)
     return failed(`error fetching CA certificate: unable to fetch AIA URL information: ${reasonOf(urls)}`);
+  const key = await signingKeyOf(pki, entry);
+  if (key instanceof Refused) return failed(`error fetching CA certificate: ${reasonOf(key)}`);
   const chain = await chainOf(storage, issuer);
-  return { issuer, certificate: certificateOf(issuer), key: privateKeyOf(entry), urls, chain };
+  return { issuer, certificate: certificateOf(issuer), key, urls, chain };
 }
 
 export function missingUsage(issuer: IssuerEntry, usage: IssuerUsage): string {

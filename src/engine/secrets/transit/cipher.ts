@@ -9,10 +9,12 @@ import {
 } from 'node:crypto';
 import { concat, toBase64 } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
+import type { OpenManagedKey } from '../../logical/managed-key.ts';
 import { decodeBase64 } from './base64.ts';
 import { deriveBytes } from './derive.ts';
 import { type AeadCipher, encrypts, traitsOf } from './key-type.ts';
 import type { KeyVersion } from './key-version.ts';
+import { decryptManaged } from './managed.ts';
 import { type KeyPolicy, versionFor } from './policy.ts';
 import { noSuchVersion, Refused, softDeleted, tooOld } from './refused.ts';
 import { formatVersioned, parseVersioned } from './versioned.ts';
@@ -52,6 +54,8 @@ export function encrypt(
   if (chosen instanceof Refused) return chosen;
   const { number, version } = chosen;
   const traits = traitsOf(policy.type);
+  if (version.managed !== undefined && version.managed.use !== 'oaep')
+    return new Refused('the mechanism of the managed key does not encrypt');
   const bytes =
     traits.family === 'aead'
       ? seal(policy, version, traits.cipher, traits.bytes, plaintext, extras, random)
@@ -62,6 +66,29 @@ export function encrypt(
 
 /** Decrypts with the version that the ciphertext names. The caller wipes the plaintext. */
 export function decrypt(policy: KeyPolicy, ciphertext: string, extras: Extras): Uint8Array | Refused {
+  const found = sealedBy(policy, ciphertext);
+  return found instanceof Refused ? found : decryptHere(policy, found.version, found.bytes, extras);
+}
+
+/** As decrypt, also with a managed key. @throws ERR_HSM_* */
+export async function decryptByAny(
+  policy: KeyPolicy,
+  ciphertext: string,
+  extras: Extras,
+  open: OpenManagedKey,
+): Promise<Uint8Array | Refused> {
+  const found = sealedBy(policy, ciphertext);
+  if (found instanceof Refused) return found;
+  const { version, bytes } = found;
+  return version.managed === undefined
+    ? decryptHere(policy, version, bytes, extras)
+    : decryptManaged(open, version.managed, bytes);
+}
+
+function sealedBy(
+  policy: KeyPolicy,
+  ciphertext: string,
+): { readonly version: KeyVersion; readonly bytes: Uint8Array } | Refused {
   if (policy.softDeleted) return softDeleted;
   if (!encrypts(policy.type))
     return new Refused(`message decryption not supported for key type ${policy.type}`);
@@ -74,10 +101,18 @@ export function decrypt(policy: KeyPolicy, ciphertext: string, extras: Extras): 
   const bytes = decodeBase64(parsed.payload);
   if (bytes instanceof Refused) return new Refused('invalid ciphertext: could not decode base64');
   const version = policy.versions.get(number);
-  if (version === undefined) return noSuchVersion;
+  return version === undefined ? noSuchVersion : { version, bytes };
+}
+
+function decryptHere(
+  policy: KeyPolicy,
+  version: KeyVersion,
+  bytes: Uint8Array,
+  extras: Extras,
+): Uint8Array | Refused {
   const traits = traitsOf(policy.type);
   return traits.family === 'aead'
-    ? open(policy, version, traits.cipher, traits.bytes, bytes, extras)
+    ? openAead(policy, version, traits.cipher, traits.bytes, bytes, extras)
     : decryptRsa(version, bytes);
 }
 
@@ -117,7 +152,7 @@ function sealRaw(
   return concat(nonce, body, sealing.final(), sealing.getAuthTag());
 }
 
-function open(
+function openAead(
   policy: KeyPolicy,
   version: KeyVersion,
   cipher: AeadCipher,

@@ -37,3 +37,17 @@ export const partialFailureField = {
   description:
     'The status of the response when some items of a batch fail and others do not, instead of 400.',
 } as const;
+
+/** Which managed key, for keys of type managed_key. */
+export const managedKeyFields = {
+  managed_key_name: {
+    type: 'string',
+    description: 'Name of the managed key, for keys of type managed_key.',
+    default: '',
+  },
+  managed_key_id: {
+    type: 'string',
+    description: 'UUID of the managed key, for keys of type managed_key.',
+    default: '',
+  },
+} as const;

@@ -9,7 +9,9 @@ export type KeyTraits =
     }
   | { readonly family: 'ed25519' }
   | { readonly family: 'rsa'; readonly bits: 2048 | 3072 | 4096 }
-  | { readonly family: 'hmac' };
+  | { readonly family: 'hmac' }
+  /** In an HSM: what a version can do is in its public key (managed.ts). */
+  | { readonly family: 'managed' };
 
 export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
 
@@ -22,6 +24,7 @@ export type KeyType =
   | 'ecdsa-p521'
   | 'ed25519'
   | 'hmac'
+  | 'managed_key'
   | 'rsa-2048'
   | 'rsa-3072'
   | 'rsa-4096';
@@ -38,14 +41,15 @@ const traits: Readonly<Record<KeyType, KeyTraits>> = {
   'ecdsa-p521': { family: 'ecdsa', curve: 'P-521', group: 'secp521r1' },
   ed25519: { family: 'ed25519' },
   hmac: { family: 'hmac' },
+  managed_key: { family: 'managed' },
   'rsa-2048': { family: 'rsa', bits: 2048 },
   'rsa-3072': { family: 'rsa', bits: 3072 },
   'rsa-4096': { family: 'rsa', bits: 4096 },
 };
 
-/** @returns whether a text names a type of key that is served */
+/** @returns whether a text names a type of key whose material is kept here */
 export function isKeyType(name: string): name is KeyType {
-  return Object.hasOwn(traits, name);
+  return Object.hasOwn(traits, name) && name !== 'managed_key';
 }
 
 export function traitsOf(type: KeyType): KeyTraits {
@@ -55,13 +59,13 @@ export function traitsOf(type: KeyType): KeyTraits {
 /** @returns whether keys of the type encrypt, and so also decrypt */
 export function encrypts(type: KeyType): boolean {
   const { family } = traits[type];
-  return family === 'aead' || family === 'rsa';
+  return family === 'aead' || family === 'rsa' || family === 'managed';
 }
 
 /** @returns whether keys of the type sign, and so also verify */
 export function signs(type: KeyType): boolean {
   const { family } = traits[type];
-  return family === 'ecdsa' || family === 'ed25519' || family === 'rsa';
+  return family === 'ecdsa' || family === 'ed25519' || family === 'rsa' || family === 'managed';
 }
 
 /** @returns whether a key of the type may be made with a context for every request */

@@ -12,6 +12,7 @@ import type { Random } from '../../../lib/random.ts';
 import { decodeBase64Url } from './base64.ts';
 import { keyPairFrom } from './key-from-random.ts';
 import { type KeyType, traitsOf } from './key-type.ts';
+import type { ManagedVersion } from './managed.ts';
 
 /** One version of a key. Material is held as KeyObjects only: native handles that do not print. */
 export interface KeyVersion {
@@ -22,6 +23,8 @@ export interface KeyVersion {
   /** Missing where only a public key was imported. */
   readonly privateKey?: KeyObject;
   readonly publicKey?: KeyObject;
+  /** The private key is in an HSM. */
+  readonly managed?: ManagedVersion;
   readonly hmac: KeyObject;
   /** 3 for keys that encrypt convergently, 0 otherwise. */
   readonly convergentVersion: number;
@@ -34,6 +37,7 @@ export interface StoredVersion {
   readonly created: string;
   readonly key?: string;
   readonly publicKey?: string;
+  readonly managed?: ManagedVersion;
   readonly hmac: string;
   readonly convergentVersion?: number;
   readonly chain?: readonly string[];
@@ -108,6 +112,8 @@ async function generateMaterial(shape: VersionShape, random: KeyRandom): Promise
       return { privateKey: (await keyPair('ed25519', {})).privateKey };
     case 'rsa':
       return { privateKey: (await keyPair('rsa', { modulusLength: traits.bits })).privateKey };
+    case 'managed':
+      throw new TypeError('a managed key is never made of random bytes');
   }
 }
 
@@ -134,7 +140,7 @@ const empty = new Uint8Array(0);
 
 /** The form in which a version is stored. */
 export function encodeVersion(version: KeyVersion): StoredVersion {
-  const { created, secret, privateKey, publicKey, hmac, convergentVersion, chain } = version;
+  const { created, secret, privateKey, publicKey, managed, hmac, convergentVersion, chain } = version;
   const key =
     privateKey?.export({ type: 'pkcs8', format: 'der' }) ??
     (publicKey === undefined ? secret?.export() : undefined);
@@ -144,6 +150,7 @@ export function encodeVersion(version: KeyVersion): StoredVersion {
     ...(publicKey === undefined
       ? {}
       : { publicKey: toBase64(publicKey.export({ type: 'spki', format: 'der' })) }),
+    ...(managed === undefined ? {} : { managed }),
     hmac: toBase64(hmac.export()),
     ...(convergentVersion === 0 ? {} : { convergentVersion }),
     ...(chain.length === 0 ? {} : { chain }),
@@ -165,6 +172,7 @@ export function decodeVersion(stored: StoredVersion, type: KeyType, derived: boo
   return {
     created: stored.created,
     ...complete(material, type, derived),
+    ...(stored.managed === undefined ? {} : { managed: stored.managed }),
     hmac: type === 'hmac' && 'secret' in material ? material.secret : ownSecretKey(stringBytes(stored.hmac)),
     convergentVersion: stored.convergentVersion ?? 0,
     chain: stored.chain ?? [],

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
 import { type BatchItem, batchResponse, mixedContexts, readBatch } from './batch.ts';
-import { decrypt, optionalBytes } from './cipher.ts';
+import { decryptByAny, optionalBytes } from './cipher.ts';
 import {
   associatedDataField,
   batchField,
@@ -48,7 +48,9 @@ export function decryptPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const policy = await store.get(fields.name);
             if (policy === undefined) return badRequest('encryption key not found');
-            const results = items.map((item, index) => decryptItem(policy, item, index));
+            const results = await Promise.all(
+              items.map((item, index) => decryptItem(policy, item, index, store)),
+            );
             const first = results[0];
             if (isBatch)
               return batchResponse(
@@ -77,7 +79,12 @@ function singleItem(fields: {
   };
 }
 
-function decryptItem(policy: KeyPolicy, item: BatchItem, index: number): string | Refused {
+async function decryptItem(
+  policy: KeyPolicy,
+  item: BatchItem,
+  index: number,
+  store: KeyStore,
+): Promise<string | Refused> {
   if ((item.ciphertext ?? '') === '') return new Refused('missing ciphertext to decrypt');
   const context = optionalBytes(item.context);
   if (context instanceof Refused) return context;
@@ -85,7 +92,12 @@ function decryptItem(policy: KeyPolicy, item: BatchItem, index: number): string 
   if (associatedData instanceof Refused) return associatedData;
   const refused = checkAssociatedData(policy, associatedData, index);
   if (refused !== undefined) return refused;
-  const plaintext = decrypt(policy, item.ciphertext ?? '', { context, associatedData });
+  const plaintext = await decryptByAny(
+    policy,
+    item.ciphertext ?? '',
+    { context, associatedData },
+    store.openManagedKey,
+  );
   if (plaintext instanceof Refused) return plaintext;
   const encoded = toBase64(plaintext);
   plaintext.fill(0);

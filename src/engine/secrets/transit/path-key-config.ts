@@ -1,9 +1,10 @@
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest } from '../../logical/response.ts';
-import { nameField } from './fields.ts';
+import { managedKeyFields, nameField } from './fields.ts';
+import { chosenKey, type ManagedKeyChoice, withManagedKey } from './managed.ts';
 import { checkRotatePeriod } from './path-keys.ts';
 import { type KeyPolicy, rotated } from './policy.ts';
-import { Refused } from './refused.ts';
+import { Refused, softDeleted } from './refused.ts';
 import { describeKey } from './render.ts';
 import type { KeyStore } from './store.ts';
 
@@ -60,16 +61,18 @@ export function keyConfigPaths(store: KeyStore): Path[] {
     path({
       pattern: 'keys/:name/rotate',
       synopsis: 'Rotate named encryption key',
-      fields: { name: nameField },
+      fields: { name: nameField, ...managedKeyFields },
       operations: {
         update: {
           summary: 'Add a version of fresh material.',
-          handler: async (_request, { name }) =>
+          handler: async (_request, { name, ...choice }) =>
             describeKey(
               await store.change(name, (policy) =>
                 policy === undefined
                   ? new Refused('key not found')
-                  : rotated(policy, store.keyRandom, store.now()),
+                  : policy.type === 'managed_key'
+                    ? rotatedManaged(store, policy, choice)
+                    : rotated(policy, store.keyRandom, store.now()),
               ),
             ),
         },
@@ -112,7 +115,26 @@ interface Configuration {
   readonly auto_rotate_period: number | undefined;
 }
 
+async function rotatedManaged(
+  store: KeyStore,
+  policy: KeyPolicy,
+  choice: ManagedKeyChoice,
+): Promise<KeyPolicy | Refused> {
+  if (policy.softDeleted) return softDeleted;
+  const key = await chosenKey(store.openManagedKey, choice);
+  return key instanceof Refused ? key : withManagedKey(policy, key, store.random, store.now());
+}
+
 function configured(policy: KeyPolicy, fields: Configuration): KeyPolicy | Refused {
+  if (
+    policy.type === 'managed_key' &&
+    (fields.exportable === true ||
+      fields.allow_plaintext_backup === true ||
+      (fields.auto_rotate_period ?? 0) !== 0)
+  )
+    return new Refused(
+      'exportable, allow_plaintext_backup and auto_rotate_period are not valid for keys of type managed_key',
+    );
   const minDecryptionVersion = fields.min_decryption_version ?? policy.minDecryptionVersion;
   const minEncryptionVersion = fields.min_encryption_version ?? policy.minEncryptionVersion;
   const refused =

@@ -1,8 +1,9 @@
 import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
-import { badRequest, empty, keys, notFound } from '../../logical/response.ts';
+import { badRequest, empty, keys, notFound, type Response } from '../../logical/response.ts';
 import { optionalBytes } from './cipher.ts';
-import { nameField } from './fields.ts';
+import { managedKeyFields, nameField } from './fields.ts';
 import { derives, HMAC_MAX_BYTES, HMAC_MIN_BYTES, isKeyType, type KeyType, traitsOf } from './key-type.ts';
+import { chosenKey, type ManagedKeyChoice, withManagedKey } from './managed.ts';
 import { newPolicy, rotated } from './policy.ts';
 import { Refused } from './refused.ts';
 import { describeKey } from './render.ts';
@@ -67,6 +68,7 @@ export function keyPaths(store: KeyStore): Path[] {
             'Amount of time the key should live before being automatically rotated. 0 disables rotation.',
           default: 0,
         },
+        ...managedKeyFields,
         key_size: { type: 'int', description: 'The key size in bytes of HMAC keys.', default: 0 },
       },
       operations: {
@@ -90,6 +92,7 @@ export function keyPaths(store: KeyStore): Path[] {
             if (period !== undefined) return badRequest(period);
             if (convergent && !derived)
               return badRequest('convergent encryption requires derivation to be enabled');
+            if (type === 'managed_key') return makeManaged(store, fields);
             if (!isKeyType(type)) return badRequest(`unknown key type ${type}`);
             const wrong = checkShape(type, derived, convergent, fields.key_size);
             if (wrong !== undefined) return badRequest(wrong);
@@ -126,6 +129,33 @@ export function keyPaths(store: KeyStore): Path[] {
       },
     }),
   ];
+}
+
+interface ManagedRequest extends ManagedKeyChoice {
+  readonly name: string;
+  readonly derived: boolean;
+  readonly exportable: boolean;
+  readonly allow_plaintext_backup: boolean;
+  readonly auto_rotate_period: number;
+  readonly key_size: number;
+}
+
+async function makeManaged(store: KeyStore, fields: ManagedRequest): Promise<Response> {
+  const { name, derived, exportable, allow_plaintext_backup: backup, key_size: size } = fields;
+  if (derived || exportable || backup || size !== 0 || fields.auto_rotate_period !== 0) {
+    return badRequest(
+      'derived, exportable, allow_plaintext_backup, key_size and auto_rotate_period are not valid for keys of type managed_key',
+    );
+  }
+  let existed = false;
+  const made = await store.change(name, async (current) => {
+    existed = current !== undefined;
+    if (current !== undefined) return current;
+    const key = await chosenKey(store.openManagedKey, fields);
+    if (key instanceof Refused) return key;
+    return withManagedKey(newPolicy({ name, type: 'managed_key' }), key, store.random, store.now());
+  });
+  return describeKey(made, existed ? [`key ${name} already existed`] : []);
 }
 
 function checkShape(

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
 import { type BatchItem, mixedContexts, readBatch } from './batch.ts';
-import { decrypt, type Encrypted, encrypt, optionalBytes } from './cipher.ts';
+import { decryptByAny, type Encrypted, encrypt, optionalBytes } from './cipher.ts';
 import { batchField, contextField, keyVersionField, nameField, nonceField } from './fields.ts';
 import type { KeyPolicy } from './policy.ts';
 import { Refused, refusal } from './refused.ts';
@@ -47,7 +47,7 @@ export function rewrapPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const policy = await store.get(fields.name);
             if (policy === undefined) return badRequest('encryption key not found');
-            const results = items.map((item) => rewrap(policy, item, store));
+            const results = await Promise.all(items.map((item) => rewrap(policy, item, store)));
             const first = results[0];
             if (isBatch)
               return data({
@@ -64,12 +64,12 @@ export function rewrapPaths(store: KeyStore): Path[] {
   ];
 }
 
-function rewrap(policy: KeyPolicy, item: BatchItem, store: KeyStore): Encrypted | Refused {
+async function rewrap(policy: KeyPolicy, item: BatchItem, store: KeyStore): Promise<Encrypted | Refused> {
   if ((item.ciphertext ?? '') === '') return new Refused('missing ciphertext to decrypt');
   const context = optionalBytes(item.context);
   if (context instanceof Refused) return context;
   if ((item.nonce ?? '') !== '') return new Refused('provided nonce not allowed for this key');
-  const plaintext = decrypt(policy, item.ciphertext ?? '', { context });
+  const plaintext = await decryptByAny(policy, item.ciphertext ?? '', { context }, store.openManagedKey);
   if (plaintext instanceof Refused) return plaintext;
   const encrypted = encrypt(policy, plaintext, item.keyVersion, { context }, store.random);
   plaintext.fill(0);

@@ -73,7 +73,7 @@ function signItem(
   if (input instanceof Refused) return new Refused(`unable to decode input as base64: ${input.message}`);
   const context = optionalBytes(item.context);
   if (context instanceof Refused) return new Refused('failed to base64-decode context');
-  return sign(policy, input, version, context, options, store.random);
+  return sign(policy, input, version, context, options, store.random, store.openManagedKey);
 }
 
 function render(signed: Signed): JsonObject {

@@ -84,6 +84,8 @@ export async function rotated(
   now: string,
 ): Promise<KeyPolicy | Refused> {
   if (policy.softDeleted) return softDeleted;
+  if (policy.type === 'managed_key')
+    return new Refused('a key of type managed_key is rotated to another managed key only');
   if (policy.imported && !policy.allowRotation)
     return new Refused(`imported key ${policy.name} does not allow rotation within Vault`);
   return withVersion({ ...policy, imported: false }, await generateVersion(policy, random, now));

@@ -5,6 +5,7 @@ import { data, type Response } from '../../logical/response.ts';
 import { deriveEd25519 } from './derive.ts';
 import { derives, encrypts, isAsymmetric, signs, traitsOf } from './key-type.ts';
 import { chainPem, publicKeyPem } from './key-format.ts';
+import { traitsOfManaged } from './managed.ts';
 import type { KeyVersion } from './key-version.ts';
 import type { KeyPolicy } from './policy.ts';
 import { Refused, refusal } from './refused.ts';
@@ -18,6 +19,8 @@ export function describeKey(
 ): Response {
   if (policy instanceof Refused) return refusal(policy);
   const { type } = policy;
+  const use = policy.versions.get(policy.latestVersion)?.managed?.use;
+  const canEncrypt = use === undefined ? encrypts(type) : use === 'oaep';
   const versions = renderVersions(policy, context);
   if (versions instanceof Refused) return refusal(versions);
   return data(
@@ -47,10 +50,10 @@ export function describeKey(
       name: policy.name,
       ...(policy.restoreInfo === null ? {} : { restore_info: { ...policy.restoreInfo } }),
       soft_deleted: policy.softDeleted,
-      supports_decryption: encrypts(type),
+      supports_decryption: canEncrypt,
       supports_derivation: derives(type),
-      supports_encryption: encrypts(type),
-      supports_signing: signs(type),
+      supports_encryption: canEncrypt,
+      supports_signing: use === undefined ? signs(type) : use !== 'oaep',
       type,
     },
     warnings,
@@ -69,7 +72,7 @@ function renderVersions(policy: KeyPolicy, context: Uint8Array | undefined): Jso
     rendered[number] = {
       certificate_chain: chainPem(version.chain),
       creation_time: version.created,
-      name: versionName(policy),
+      name: versionName(policy, version),
       public_key: publicKey,
     };
   }
@@ -91,7 +94,9 @@ function renderPublicKey(
   return derived instanceof Refused ? derived : toBase64(rawPublicKey(createPublicKey(derived)));
 }
 
-function versionName(policy: KeyPolicy): string {
-  const traits = traitsOf(policy.type);
+function versionName(policy: KeyPolicy, { managed, publicKey }: KeyVersion): string {
+  const traits =
+    managed !== undefined && publicKey !== undefined ? traitsOfManaged(publicKey) : traitsOf(policy.type);
+  if (managed !== undefined && traits.family === 'rsa') return `rsa-${traits.bits}`;
   return traits.family === 'ecdsa' ? traits.curve : policy.type;
 }

@@ -9,10 +9,13 @@ import { toBase64, view } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
 import { decodeBase64, decodeBase64Url } from './base64.ts';
 import { deriveEd25519 } from './derive.ts';
-import { coordinateBytes, fromDer, toDer } from './ecdsa-form.ts';
+import { ecdsaDer } from '../../../lib/ecdsa-der.ts';
+import { coordinateBytes, fromDer } from './ecdsa-form.ts';
 import type { HashFunction } from './hash.ts';
+import { noManagedKeys, type OpenManagedKey } from '../../logical/managed-key.ts';
 import { type KeyTraits, signs, traitsOf } from './key-type.ts';
 import type { KeyVersion } from './key-version.ts';
+import { signManaged, traitsOfManaged } from './managed.ts';
 import { type KeyPolicy, versionFor } from './policy.ts';
 import { noSuchVersion, Refused, softDeleted, tooOld } from './refused.ts';
 import { modulusBits, signPkcs1, signPss, verifyPkcs1, verifyPss } from './rsa-digest.ts';
@@ -45,20 +48,23 @@ export async function sign(
   context: Uint8Array | undefined,
   options: SignatureOptions,
   random: Random,
+  open: OpenManagedKey = noManagedKeys,
 ): Promise<Signed | Refused> {
   if (policy.softDeleted) return softDeleted;
   const chosen = versionFor(policy, keyVersion, 'signing');
   if (chosen instanceof Refused) return chosen;
-  const key = signingKey(policy, chosen.version, context);
+  const { managed } = chosen.version;
+  const key = managed === undefined ? signingKey(policy, chosen.version, context) : managed;
   if (key instanceof Refused) return key;
-  const traits = traitsOf(policy.type);
-  const bytes = await signWith(traits, key, input, options, random);
+  const bytes = await ('use' in key
+    ? signManaged(open, key, input, options)
+    : signWith(traitsOf(policy.type), key, input, options, random));
   if (bytes instanceof Refused) return bytes;
   const encoded = options.marshaling === 'jws' ? view(bytes).toString('base64url') : toBase64(bytes);
   return {
     signature: formatVersioned(chosen.number, encoded),
     keyVersion: chosen.number,
-    publicKey: policy.derived ? toBase64(rawPublicKey(createPublicKey(key))) : undefined,
+    publicKey: policy.derived && !('use' in key) ? toBase64(rawPublicKey(createPublicKey(key))) : undefined,
   };
 }
 
@@ -82,7 +88,13 @@ export async function verify(
   const version = policy.versions.get(parsed.version);
   if (version === undefined) return noSuchVersion;
   const key = verificationKey(policy, version, context);
-  return key instanceof Refused ? key : verifyWith(traitsOf(policy.type), key, input, bytes, options);
+  return key instanceof Refused
+    ? key
+    : verifyWith(traitsOfVersion(policy.type, version), key, input, bytes, options);
+}
+
+function traitsOfVersion(type: KeyPolicy['type'], { managed, publicKey }: KeyVersion): KeyTraits {
+  return managed !== undefined && publicKey !== undefined ? traitsOfManaged(publicKey) : traitsOf(type);
 }
 
 /** The 32 bytes of an Ed25519 public key. */
@@ -124,7 +136,7 @@ async function signWith(
     if (hash === undefined || prehashed) {
       const { signDigest } = await import('./ecdsa-digest.ts');
       const pair = signDigest(traits.curve, key, input);
-      return marshaling === 'jws' ? pair : toDer(pair);
+      return marshaling === 'jws' ? pair : ecdsaDer(pair);
     }
     return signMessage(hash.name, input, {
       key,

@@ -4,6 +4,7 @@ import { errorCode } from '../../../lib/errors.ts';
 import { type KeyRandom, plainKeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
+import { noManagedKeys, type OpenManagedKey } from '../../logical/managed-key.ts';
 import { decodeVersion, type KeyVersion } from './key-version.ts';
 import {
   decodePolicy,
@@ -28,6 +29,8 @@ export class KeyStore {
   readonly random: Random;
   /** What keys are made of. */
   readonly keyRandom: KeyRandom;
+  /** Keys in HSMs that the mount may use. */
+  readonly openManagedKey: OpenManagedKey;
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #mutex = new KeyedMutex();
@@ -35,11 +38,18 @@ export class KeyStore {
   #cacheSize: number | undefined;
   #config: TransitConfig | undefined;
 
-  constructor(storage: Storage, clock: Clock, random: Random, keyRandom: KeyRandom = plainKeyRandom(random)) {
+  constructor(
+    storage: Storage,
+    clock: Clock,
+    random: Random,
+    keyRandom: KeyRandom = plainKeyRandom(random),
+    openManagedKey: OpenManagedKey = noManagedKeys,
+  ) {
     this.#storage = storage;
     this.#clock = clock;
     this.random = random;
     this.keyRandom = keyRandom;
+    this.openManagedKey = openManagedKey;
   }
 
   now(): string {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { KeyRandom } from '../../../lib/key-random.ts';
 import type { Random } from '../../../lib/random.ts';
+import type { OpenManagedKey } from '../../logical/managed-key.ts';
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import type { Storage } from '../../logical/storage.ts';
 import { backupPaths } from './path-backup.ts';
@@ -43,10 +44,17 @@ import { WrappingKey } from './wrapping-key.ts';
  * I4  A nonce is random, except for convergent keys, where it is a MAC of the plaintext under a key that is derived
  *     from the context: equal plaintexts meet equal nonces under equal keys, and no others do.
  * I5  Versions below min_available_version are gone from storage; there is no way back.
+ *     Of a managed key (managed.ts) there is none: it stays in its HSM.
  * I6  A refusal never tells why a ciphertext did not authenticate, and no refusal holds material or plaintext.
  */
-export function createTransit(storage: Storage, clock: Clock, random: Random, keyRandom: KeyRandom): Backend {
-  const store = new KeyStore(storage, clock, random, keyRandom);
+export function createTransit(
+  storage: Storage,
+  clock: Clock,
+  random: Random,
+  keyRandom: KeyRandom,
+  openManagedKey: OpenManagedKey,
+): Backend {
+  const store = new KeyStore(storage, clock, random, keyRandom, openManagedKey);
   return {
     type: 'transit',
     paths: new PathTable([

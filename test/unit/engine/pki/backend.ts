@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../../../src/lib/clock.ts';
 import type { JsonObject } from '../../../../src/lib/json.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { Memory } from '../identity/memory.ts';
+import { noManagedKeys } from '../../../../src/engine/logical/managed-key.ts';
 
 /** A storage whose writes can be made to fail. */
 export class Breakable extends Memory {
@@ -32,6 +33,7 @@ export class TestPki {
       storage: this.storage,
       clock,
       random: systemRandom,
+      openManagedKey: noManagedKeys,
       templateValues: async () => undefined,
     });
   }

@@ -4,6 +4,7 @@ import { createPki } from '../../../../src/engine/secrets/pki/pki.ts';
 import { systemClock } from '../../../../src/lib/clock.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { Memory } from '../identity/memory.ts';
+import { noManagedKeys } from '../../../../src/engine/logical/managed-key.ts';
 
 // The peer's operations but for ACME and CEL: method, path, flags, query, fields.
 const rows = readFileSync(new URL('paths.tsv', import.meta.url), 'utf8')
@@ -15,6 +16,7 @@ const { paths } = createPki({
   storage: new Memory(),
   clock: systemClock,
   random: systemRandom,
+  openManagedKey: noManagedKeys,
   templateValues: async () => undefined,
 });
 

@@ -23,7 +23,8 @@ function seeded(seed: string): KeyRandom {
 type Pair = 'ecdsa-p256' | 'ecdsa-p384' | 'ecdsa-p521' | 'ed25519' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096';
 const make = (type: Pair, random: KeyRandom) => {
   const traits = traitsOf(type);
-  if (traits.family === 'aead' || traits.family === 'hmac') throw new Error('no pair');
+  if (traits.family === 'aead' || traits.family === 'hmac' || traits.family === 'managed')
+    throw new Error('no pair');
   return keyPairFrom(traits, random);
 };
 

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { p256, p384, p521 } from '@noble/curves/nist.js';
 import { signDigest, verifyDigest } from '../../../../src/engine/secrets/transit/ecdsa-digest.ts';
-import { coordinateBytes, fromDer, toDer } from '../../../../src/engine/secrets/transit/ecdsa-form.ts';
+import { ecdsaDer } from '../../../../src/lib/ecdsa-der.ts';
+import { coordinateBytes, fromDer } from '../../../../src/engine/secrets/transit/ecdsa-form.ts';
 import { hashFunction } from '../../../../src/engine/secrets/transit/hash.ts';
 import { makeHmac, verifyHmac } from '../../../../src/engine/secrets/transit/hmac.ts';
 import type { KeyType } from '../../../../src/engine/secrets/transit/key-type.ts';
@@ -103,7 +104,7 @@ describe('ECDSA over a digest', () => {
           const digest = createHash(hash).update(message).digest();
           const pair = signDigest(name, privateKey, digest);
           expect(nodeVerify(hash, message, { key: publicKey, dsaEncoding: 'ieee-p1363' }, pair)).toBe(true);
-          expect(nodeVerify(hash, message, publicKey, toDer(pair))).toBe(true);
+          expect(nodeVerify(hash, message, publicKey, ecdsaDer(pair))).toBe(true);
           const theirs = nodeSign(hash, message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
           expect(verifyDigest(name, publicKey, digest, theirs)).toBe(true);
           theirs[theirs.length - 1] = (theirs.at(-1) ?? 0) ^ 1;
@@ -130,7 +131,7 @@ describe('ECDSA over a digest', () => {
         fc.nat(4),
         (length, random, zeros) => {
           const pair = random.subarray(0, 2 * length).map((byte, index) => (index < zeros ? 0 : byte));
-          const der = toDer(pair);
+          const der = ecdsaDer(pair);
           expect(fromDer(der, length)).toEqual(pair);
           expect(fromDer(Uint8Array.of(...der, 0), length)).toBeUndefined();
           expect(fromDer(der.subarray(0, -1), length)).toBeUndefined();

@@ -11,7 +11,8 @@ import {
   type OaepHash,
 } from '../mechanism.ts';
 import type { Sealed } from '../protocol.ts';
-import { faultOf } from './fault.ts';
+import { CKR } from './cryptoki.ts';
+import { ckrOf, faultOf } from './fault.ts';
 import type { Key } from './key.ts';
 
 export interface CryptOptions {
@@ -61,18 +62,45 @@ function encryptGcm(
   plaintext: Uint8Array,
   aad: Uint8Array,
 ): SealedBytes {
-  const iv = lib.C_GenerateRandom(session, Buffer.alloc(GCM_IV_LENGTH));
+  const given = lib.C_GenerateRandom(session, Buffer.alloc(GCM_IV_LENGTH));
+  try {
+    return encryptGcmWith(given, lib, session, key, plaintext, aad);
+  } catch (error) {
+    if (!IV_REFUSED.includes(ckrOf(error) ?? -1)) throw error;
+  }
+  // Some HSMs take no IV but their own, and want to be given zeros to write it over.
+  const zeros = Buffer.alloc(GCM_IV_LENGTH);
+  const sealed = encryptGcmWith(zeros, lib, session, key, plaintext, aad);
+  if (sealed.iv.every((byte) => byte === 0)) {
+    throw new HsmError('ERR_HSM_MECHANISM', {
+      hint: 'the HSM refuses an IV and does not say which one it used: use an RSA key',
+    });
+  }
+  return sealed;
+}
+
+const IV_REFUSED: readonly number[] = [CKR.ARGUMENTS_BAD, CKR.MECHANISM_PARAM_INVALID];
+
+/** @param iv is what the HSM reads, and what it may write */
+function encryptGcmWith(
+  iv: Buffer,
+  lib: PKCS11,
+  session: Handle,
+  key: Key,
+  plaintext: Uint8Array,
+  aad: Uint8Array,
+): SealedBytes {
   const sealedLength = plaintext.length + GCM_TAG_LENGTH;
   lib.C_EncryptInit(session, gcm(iv, aad), key.handle);
   const out = lib.C_Encrypt(session, view(plaintext), Buffer.alloc(sealedLength + GCM_IV_LENGTH));
-  // AWS CloudHSM makes an IV of its own and puts it behind the tag.
+  // An HSM that makes an IV of its own puts it behind the tag, or where the given one was.
   if (out.length === sealedLength + GCM_IV_LENGTH) {
     return {
       iv: Uint8Array.from(out.subarray(sealedLength)),
       ciphertext: Uint8Array.from(out.subarray(0, sealedLength)),
     };
   }
-  return { iv, ciphertext: out };
+  return { iv: Uint8Array.from(iv), ciphertext: out };
 }
 
 function decryptGcm(

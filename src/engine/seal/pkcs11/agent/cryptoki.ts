@@ -24,11 +24,22 @@ export const CKA = {
   NEVER_EXTRACTABLE: 0x164,
   ALWAYS_SENSITIVE: 0x165,
   MODIFIABLE: 0x170,
+  EC_PARAMS: 0x180,
+  EC_POINT: 0x181,
 } as const;
 
 export const CKO = { PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 } as const;
-export const CKK = { RSA: 0, AES: 0x1f } as const;
-export const CKM = { RSA_PKCS_KEY_PAIR_GEN: 0x0, AES_KEY_GEN: 0x1080 } as const;
+export const CKK = { RSA: 0, EC: 3, GENERIC_SECRET: 0x10, AES: 0x1f, SHA256_HMAC: 0x2b } as const;
+export const CKM = {
+  RSA_PKCS_KEY_PAIR_GEN: 0x0,
+  RSA_PKCS: 0x1,
+  RSA_PKCS_PSS: 0xd,
+  SHA256_HMAC: 0x251,
+  EC_KEY_PAIR_GEN: 0x1040,
+  ECDSA: 0x1041,
+  AES_KEY_GEN: 0x1080,
+  AES_CBC_PAD: 0x1085,
+} as const;
 export const CKU = { SO: 0, USER: 1 } as const;
 
 /** Session flags. */
@@ -71,6 +82,7 @@ export const CKR = {
   PIN_LEN_RANGE: 0xa2,
   PIN_EXPIRED: 0xa3,
   PIN_LOCKED: 0xa4,
+  SESSION_COUNT: 0xb1,
   TEMPLATE_INCONSISTENT: 0xd1,
   TOKEN_NOT_PRESENT: 0xe0,
   TOKEN_NOT_RECOGNIZED: 0xe1,

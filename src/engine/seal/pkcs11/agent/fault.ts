@@ -11,6 +11,7 @@ export type Step =
   | 'generate'
   | 'encrypt'
   | 'decrypt'
+  | 'sign'
   | 'random';
 
 /** @returns the CKR number of an error of pkcs11js, which comes in three shapes; undefined when it is none of them */
@@ -57,13 +58,24 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
     CKR.TOKEN_NOT_RECOGNIZED,
     { code: 'ERR_HSM_TOKEN_NOT_FOUND', repair: 'ladder', hint: 'the token in the slot is not initialised' },
   ],
+  [
+    CKR.SESSION_COUNT,
+    {
+      code: 'ERR_HSM_OPERATION',
+      repair: 'ladder',
+      hint: 'the token has no free sessions: end other users of it, or raise its limit',
+    },
+  ],
   [CKR.MECHANISM_INVALID, { code: 'ERR_HSM_MECHANISM', hint: mechanismHint() }],
   [CKR.MECHANISM_PARAM_INVALID, { code: 'ERR_HSM_MECHANISM', hint: mechanismHint() }],
   [CKR.KEY_SIZE_RANGE, { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'its size does not fit the mechanism' }],
   [CKR.KEY_TYPE_INCONSISTENT, { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'its type does not fit the mechanism' }],
   [
     CKR.KEY_FUNCTION_NOT_PERMITTED,
-    { code: 'ERR_HSM_KEY_UNUSABLE', hint: 'it must permit encrypting and decrypting' },
+    {
+      code: 'ERR_HSM_KEY_UNUSABLE',
+      hint: 'it must permit what it is used for: encrypting and decrypting, or signing',
+    },
   ],
 ]);
 

@@ -29,10 +29,14 @@ export function generateKey(lib: PKCS11, session: Handle, choice: KeyChoice): vo
       generate(lib, session, naming(choice, id), strictness);
       return;
     } catch (error) {
-      const refused = TEMPLATE_REFUSED.includes(ckrOf(error) ?? -1);
-      if (!refused || strictness === 'guarded') throw faultOf(error, 'generate');
+      if (!isTemplateRefused(error) || strictness === 'guarded') throw faultOf(error, 'generate');
     }
   }
+}
+
+/** Whether a library refused an attribute of a template, not the key as such. */
+export function isTemplateRefused(error: unknown): boolean {
+  return TEMPLATE_REFUSED.includes(ckrOf(error) ?? -1);
 }
 
 function naming(choice: KeyChoice, id: Uint8Array): Template {

@@ -2,13 +2,14 @@ import { randomFillSync } from 'node:crypto';
 import type { Handle, PKCS11 } from 'pkcs11js';
 import { equalBytes, view } from '../../../../lib/bytes.ts';
 import { HsmError } from '../errors.ts';
-import type { MechanismName, OaepHash } from '../mechanism.ts';
+import type { LegacyKeys, MechanismName, OaepHash } from '../mechanism.ts';
 import type { KeyReport, Sealed } from '../protocol.ts';
 import { type CryptOptions, decrypt, encrypt } from './crypt.ts';
 import { CKF_SESSION } from './cryptoki.ts';
 import { faultOf } from './fault.ts';
 import { generateKey } from './generate.ts';
-import { checkUsage, describe, findKey, type Key, keyAttributes } from './key.ts';
+import { checkUsage, describe, findKey, type Key, type KeyChoice, keyAttributes } from './key.ts';
+import { openLegacy } from './legacy.ts';
 import { initialize, loadLibrary } from './library.ts';
 import { logIn } from './login.ts';
 import { findToken, type Token, type TokenChoice } from './token.ts';
@@ -21,6 +22,7 @@ export interface HsmSettings extends TokenChoice, CryptOptions {
   readonly mechanism?: MechanismName;
   readonly oaepHash: OaepHash;
   readonly forceRwSession: boolean;
+  readonly legacy?: LegacyKeys;
 }
 
 export interface ConnectOptions {
@@ -71,7 +73,13 @@ export class Hsm {
     }
     checkUsage(lib, session, key, settings.encryptLocally);
     this.#open = { session, key, settings };
-    this.health();
+    try {
+      this.health();
+    } catch (error) {
+      // An HSM that knows CBC only can still be read, and migrated away from.
+      const readOnly = settings.legacy !== undefined && key.mechanism === 'CKM_AES_GCM';
+      if (!readOnly || !(error instanceof HsmError) || error.code !== 'ERR_HSM_MECHANISM') throw error;
+    }
     return { ...this.attributes(), generated };
   }
 
@@ -103,15 +111,18 @@ export class Hsm {
 
   /** The key is the one the sealed value names, which after a rotation is not the configured one. */
   unwrap(sealed: Sealed, aad: Uint8Array): Uint8Array {
-    const { lib, session, key: current } = this.#opened();
+    const { lib, session, key: current, settings } = this.#opened();
+    if (sealed.mechanism === 'CKM_AES_CBC_PAD')
+      return openLegacy(lib, session, sealed, settings.legacy, settings);
     const isCurrent =
       sealed.mechanism === current.mechanism &&
       sealed.keyLabel === current.label &&
       sealed.keyId === current.id;
-    const key = isCurrent ? current : findKey(lib, session, choiceOf(sealed));
+    const choice = choiceOf(sealed, sealed.mechanism);
+    const key = isCurrent ? current : findKey(lib, session, choice);
     if (key === undefined) {
       throw new HsmError('ERR_HSM_KEY_NOT_FOUND', {
-        hint: `the value was sealed by ${describe(choiceOf(sealed))}, which is not on this token`,
+        hint: `the value was sealed by ${describe(choice)}, which is not on this token`,
         repair: 'ladder',
       });
     }
@@ -187,9 +198,9 @@ function openSession(lib: PKCS11, token: Token, readWrite: boolean): Handle {
   }
 }
 
-function choiceOf(sealed: Sealed): { keyLabel?: string; keyId?: string; mechanism: MechanismName } {
+function choiceOf(sealed: Sealed, mechanism: MechanismName): KeyChoice {
   return {
-    mechanism: sealed.mechanism,
+    mechanism,
     ...(sealed.keyLabel === '' ? {} : { keyLabel: sealed.keyLabel }),
     ...(sealed.keyId === '' ? {} : { keyId: sealed.keyId }),
   };

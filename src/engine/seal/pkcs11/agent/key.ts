@@ -58,6 +58,16 @@ export function findKey(lib: PKCS11, session: Handle, choice: KeyChoice): Key | 
   return fitting[0];
 }
 
+/** @throws ERR_HSM_KEY_AMBIGUOUS, ERR_HSM_OPERATION */
+export function findHmacKey(lib: PKCS11, session: Handle, choice: KeyChoice): Handle | undefined {
+  const found = [CKK.GENERIC_SECRET, CKK.SHA256_HMAC].flatMap((type) =>
+    find(lib, session, CKO.SECRET_KEY, type, choice),
+  );
+  if (found.length > 1)
+    throw new HsmError('ERR_HSM_KEY_AMBIGUOUS', { hint: `${describe(choice)} fits more than one HMAC key` });
+  return found[0];
+}
+
 function rsaKey(lib: PKCS11, session: Handle, handle: Handle): Key {
   const { label, id } = names(lib, session, handle);
   const choice = id === '' ? { keyLabel: label } : { keyId: id };
@@ -87,12 +97,13 @@ function names(lib: PKCS11, session: Handle, handle: Handle): { label: string; i
   };
 }
 
-function find(
+/** Handles of what fits, at most three. @throws ERR_HSM_OPERATION */
+export function find(
   lib: PKCS11,
   session: Handle,
   objectClass: number,
   keyType: number,
-  choice: KeyChoice,
+  choice: Pick<KeyChoice, 'keyLabel' | 'keyId'>,
 ): Handle[] {
   const template: Template = [
     { type: CKA.CLASS, value: objectClass },
@@ -174,7 +185,7 @@ export function checkUsage(lib: PKCS11, session: Handle, key: Key, encryptsLocal
 }
 
 /** The choice in words: names of keys, which are no secret. */
-export function describe(choice: KeyChoice): string {
+export function describe(choice: Pick<KeyChoice, 'keyLabel' | 'keyId'>): string {
   const parts = [
     ...(choice.keyLabel === undefined ? [] : [`key_label ${JSON.stringify(choice.keyLabel)}`]),
     ...(choice.keyId === undefined ? [] : [`key_id ${choice.keyId}`]),

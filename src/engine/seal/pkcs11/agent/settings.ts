@@ -1,4 +1,4 @@
-import { isMechanismName, isOaepHash } from '../mechanism.ts';
+import { isMechanismName, isOaepHash, type LegacyKeys } from '../mechanism.ts';
 import { isObject, malformed, type Message, part, textField } from '../message.ts';
 import { MAX_PIN_BYTES } from '../pin.ts';
 import type { ConnectOptions, HsmSettings } from './hsm.ts';
@@ -46,8 +46,20 @@ export function readConnect(message: Message): ConnectMessage & { readonly pin: 
       oaepHash,
       encryptLocally: settings['encryptLocally'] === true,
       forceRwSession: settings['forceRwSession'] === true,
+      ...(isObject(settings['legacy']) ? { legacy: readLegacy(settings['legacy']) } : {}),
     },
     options: { generateKey: options['generateKey'] === true, reinitialize: options['reinitialize'] === true },
     pin: part(message, 'pin', MAX_PIN_BYTES),
+  };
+}
+
+function readLegacy(given: Readonly<Record<string, unknown>>): LegacyKeys {
+  const optional = (name: keyof LegacyKeys): LegacyKeys =>
+    given[name] === undefined ? {} : { [name]: textField(given, name) };
+  return {
+    ...optional('hmacKeyLabel'),
+    ...optional('hmacKeyId'),
+    ...optional('defaultKeyLabel'),
+    ...optional('defaultHmacKeyLabel'),
   };
 }

@@ -1,8 +1,10 @@
-import { constants, type KeyObject, sign, verify } from 'node:crypto';
+import { constants, createHash, type KeyObject, sign, verify } from 'node:crypto';
 import { AsnProp, AsnPropTypes, AsnType, AsnTypeTypes } from '@peculiar/asn1-schema';
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509';
 import { decode, encode, toBuffer } from './der.ts';
+import { isManagedHash } from '../../../logical/managed-key.ts';
 import { shapeOf } from './keys.ts';
+import { isManaged, knownPart, type SigningKey } from './signing-key.ts';
 
 /** The names of signature algorithms in the API, as Go writes them; '' is the key's own. */
 export type SignatureAlgorithm =
@@ -35,6 +37,7 @@ const SCHEMES: Readonly<Record<SignatureAlgorithm, Scheme>> = {
   ECDSAWithSHA512: { oid: '1.2.840.10045.4.3.4', hash: 'sha512', family: 'ec' },
   Ed25519: { oid: '1.3.101.112', hash: undefined, family: 'ed25519' },
 };
+const MANAGED_SCHEMES = { rsa: 'pkcs1', pss: 'pss', ec: 'ecdsa', ed25519: 'ecdsa' } as const;
 const NAMES = Object.keys(SCHEMES) as SignatureAlgorithm[];
 const HASHES: Readonly<Record<string, readonly [oid: string, length: number]>> = {
   sha256: ['2.16.840.1.101.3.4.2.1', 32],
@@ -67,21 +70,22 @@ export function signatureAlgorithm(name: string): SignatureAlgorithm | undefined
 export const signatureAlgorithmNames: readonly string[] = NAMES;
 
 /** @returns whether a key can sign so */
-export function canSign(key: KeyObject, algorithm: SignatureAlgorithm): boolean {
+export function canSign(key: SigningKey, algorithm: SignatureAlgorithm): boolean {
   const { family } = SCHEMES[algorithm];
-  return shapeOf(key)?.keyType === (family === 'pss' ? 'rsa' : family);
+  return shapeOf(knownPart(key))?.keyType === (family === 'pss' ? 'rsa' : family);
 }
 
-/** What a key signs with: RSA by choice, the hash of its curve for ECDSA. @param bits 0 for SHA-256 */
-export function algorithmFor(key: KeyObject, bits = 0, pss = false): SignatureAlgorithm {
-  const shape = shapeOf(key);
+/** What a key signs with: RSA by choice or by the mechanism of a managed key, the hash of its curve for ECDSA. @param bits 0 for SHA-256 */
+export function algorithmFor(key: SigningKey, bits = 0, pss = false): SignatureAlgorithm {
+  const shape = shapeOf(knownPart(key));
   if (shape?.keyType === 'ed25519') return 'Ed25519';
   if (shape?.keyType === 'ec') {
     if (shape.keyBits === 384) return 'ECDSAWithSHA384';
     return shape.keyBits === 521 ? 'ECDSAWithSHA512' : 'ECDSAWithSHA256';
   }
   const hash = bits === 384 ? 'SHA384' : bits === 512 ? 'SHA512' : 'SHA256';
-  return pss ? `${hash}WithRSAPSS` : `${hash}WithRSA`;
+  const mayOnlyPss = isManaged(key) && key.use === 'pss';
+  return pss || mayOnlyPss ? `${hash}WithRSAPSS` : `${hash}WithRSA`;
 }
 
 /** The same without PSS, which not every client of OCSP knows. */
@@ -120,7 +124,18 @@ export function algorithmOf(identifier: AlgorithmIdentifier): SignatureAlgorithm
   });
 }
 
-export function signBytes(bytes: Uint8Array, key: KeyObject, algorithm: SignatureAlgorithm): Uint8Array {
+/** @throws ERR_HSM_* for a managed key */
+export async function signBytes(
+  bytes: Uint8Array,
+  key: SigningKey,
+  algorithm: SignatureAlgorithm,
+): Promise<Uint8Array> {
+  const { hash, family } = SCHEMES[algorithm];
+  if (isManaged(key)) {
+    if (hash === undefined || !isManagedHash(hash)) throw new TypeError('a managed key cannot sign so');
+    const digest = createHash(hash).update(bytes).digest();
+    return key.sign(digest, { scheme: MANAGED_SCHEMES[family], hash });
+  }
   return new Uint8Array(sign(SCHEMES[algorithm].hash, bytes, keyInput(key, algorithm)));
 }
 

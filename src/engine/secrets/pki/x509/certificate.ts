@@ -20,6 +20,7 @@ import { decode, encode, toBuffer } from './der.ts';
 import { OID } from './extensions.ts';
 import { keyIdentifier, readPublicKey } from './keys.ts';
 import { type AlternativeNames, decodeNames, noNames } from './san.ts';
+import type { SigningKey } from './signing-key.ts';
 
 /** A certificate that was read (RFC 5280). Times are milliseconds since the epoch. */
 export class Certificate {
@@ -147,11 +148,11 @@ export interface CertificateContent {
 }
 
 /** Signs a certificate. */
-export function makeCertificate(
+export async function makeCertificate(
   content: CertificateContent,
-  key: KeyObject,
+  key: SigningKey,
   algorithm: SignatureAlgorithm,
-): Certificate {
+): Promise<Certificate> {
   const subjectPublicKeyInfo = decode(content.spki, SubjectPublicKeyInfo);
   if (subjectPublicKeyInfo === undefined) throw new TypeError('a public key without its structure');
   const tbsCertificate = new TBSCertificate({
@@ -167,7 +168,7 @@ export function makeCertificate(
     subjectPublicKeyInfo,
     ...(content.extensions.length === 0 ? {} : { extensions: new Extensions([...content.extensions]) }),
   });
-  const signatureValue = toBuffer(signBytes(encode(tbsCertificate), key, algorithm));
+  const signatureValue = toBuffer(await signBytes(encode(tbsCertificate), key, algorithm));
   const made = new Asn1Certificate({
     tbsCertificate,
     signatureAlgorithm: identifierOf(algorithm),

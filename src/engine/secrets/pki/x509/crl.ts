@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   CertificateList,
@@ -12,6 +11,7 @@ import { identifierOf, type SignatureAlgorithm, signBytes, verifyBytes } from '.
 import type { Certificate } from './certificate.ts';
 import { encode, toBuffer } from './der.ts';
 import { authorityKeyIdentifier, crlNumber, deltaCrlIndicator } from './extensions.ts';
+import type { SigningKey } from './signing-key.ts';
 
 /** One revoked certificate. */
 export interface RevokedEntry {
@@ -34,12 +34,12 @@ export interface CrlContent {
 }
 
 /** Signs a list, in DER. */
-export function makeCrl(
+export async function makeCrl(
   content: CrlContent,
   issuer: Certificate,
-  key: KeyObject,
+  key: SigningKey,
   algorithm: SignatureAlgorithm,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { entries, number, base, thisUpdate, nextUpdate, extensions = [] } = content;
   const tbsCertList = new TBSCertList({
     version: Version.v2,
@@ -59,7 +59,7 @@ export function makeCrl(
     new CertificateList({
       tbsCertList,
       signatureAlgorithm: identifierOf(algorithm),
-      signature: toBuffer(signBytes(encode(tbsCertList), key, algorithm)),
+      signature: toBuffer(await signBytes(encode(tbsCertList), key, algorithm)),
     }),
   );
 }

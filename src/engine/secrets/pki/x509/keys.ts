@@ -4,6 +4,7 @@ import { equalBytes } from '../../../../lib/bytes.ts';
 import type { KeyShape, KeyType } from '../key-type.ts';
 import { toPem } from '../pem.ts';
 import { decode } from './der.ts';
+import { knownPart, type SigningKey } from './signing-key.ts';
 
 const CURVES: ReadonlyMap<number, string> = new Map([
   [224, 'secp224r1'],
@@ -59,13 +60,14 @@ export function readPublicKey(spki: Uint8Array): KeyObject | undefined {
 }
 
 /** SubjectPublicKeyInfo of a private or public key. */
-export function spkiOf(key: KeyObject): Uint8Array {
+export function spkiOf(given: SigningKey): Uint8Array {
+  const key = knownPart(given);
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
 }
 
 /** @returns whether two keys, private or public, are of one pair */
-export function sameKey(left: KeyObject, right: KeyObject): boolean {
+export function sameKey(left: SigningKey, right: SigningKey): boolean {
   return equalBytes(spkiOf(left), spkiOf(right));
 }
 
@@ -98,6 +100,6 @@ export function exportPrivate(
 }
 
 /** The type of a key that this engine made or took in. */
-export function typeOf(key: KeyObject): KeyType {
-  return shapeOf(key)?.keyType ?? 'rsa';
+export function typeOf(key: SigningKey): KeyType {
+  return shapeOf(knownPart(key))?.keyType ?? 'rsa';
 }

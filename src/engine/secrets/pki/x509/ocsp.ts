@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   BasicOCSPResponse,
   type CertID,
@@ -23,6 +23,7 @@ import { identifierOf, type SignatureAlgorithm, signBytes } from './algorithms.t
 import type { Certificate } from './certificate.ts';
 import { decode, encode, toBuffer } from './der.ts';
 import { hashOfKey } from './keys.ts';
+import type { SigningKey } from './signing-key.ts';
 
 const HASHES: Readonly<Record<string, string>> = {
   '1.3.14.3.2.26': 'sha1',
@@ -73,13 +74,13 @@ export interface OcspAnswer {
 }
 
 /** A signed answer (RFC 6960 §4.2.1), in DER. */
-export function makeAnswer(
+export async function makeAnswer(
   question: OcspQuestion,
   { status, thisUpdate, nextUpdate }: OcspAnswer,
   issuer: Certificate,
-  key: KeyObject,
+  key: SigningKey,
   algorithm: SignatureAlgorithm,
-): Uint8Array {
+): Promise<Uint8Array> {
   const response = new SingleResponse({
     certID: question.id,
     certStatus: statusOf(status),
@@ -95,7 +96,7 @@ export function makeAnswer(
   const basic = new BasicOCSPResponse({
     tbsResponseData,
     signatureAlgorithm: identifierOf(algorithm),
-    signature: toBuffer(signBytes(encode(tbsResponseData), key, algorithm)),
+    signature: toBuffer(await signBytes(encode(tbsResponseData), key, algorithm)),
   });
   return encode(
     new OCSPResponse({

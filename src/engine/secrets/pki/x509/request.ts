@@ -13,6 +13,7 @@ import { decode, encode, toBuffer } from './der.ts';
 import { OID } from './extensions.ts';
 import { readPublicKey, spkiOf } from './keys.ts';
 import { type AlternativeNames, decodeNames, noNames } from './san.ts';
+import type { SigningKey } from './signing-key.ts';
 
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 
@@ -96,12 +97,12 @@ function extensionsOf({ attributes }: RequestInfo): Extension[] | undefined {
 }
 
 /** A request for a certificate, in DER. */
-export function makeRequest(
+export async function makeRequest(
   subject: Name,
   extensions: readonly Extension[],
-  key: KeyObject,
+  key: SigningKey,
   algorithm: SignatureAlgorithm,
-): Uint8Array {
+): Promise<Uint8Array> {
   const info = new RequestInfo();
   info.subject = subject;
   const subjectPublicKeyInfo = decode(spkiOf(key), SubjectPublicKeyInfo);
@@ -114,6 +115,6 @@ export function makeRequest(
   const request = new SignedRequest();
   request.info = info;
   request.signatureAlgorithm = identifierOf(algorithm);
-  request.signature = toBuffer(signBytes(encode(info), key, algorithm));
+  request.signature = toBuffer(await signBytes(encode(info), key, algorithm));
   return encode(request);
 }
