@@ -135,7 +135,7 @@ describe('what Vault Enterprise sealed with CKM_AES_CBC_PAD', () => {
     await using seal = await opened(settings);
     expect(await open(seal, blob(more))).toBe('the root key');
     expect(await seal.wrote(blob(more), call)).toBe(false);
-    expect(seal.keysOf(blob(more)[0])).toMatchObject({ mechanism: 'CKM_AES_CBC_PAD' });
+    expect(seal.keysOf(blob(more))[0]).toMatchObject({ mechanism: 'CKM_AES_CBC_PAD' });
     expect(JSON.parse(text(await roundTrip(seal)))).toMatchObject({
       mechanism: 'CKM_AES_GCM',
       key_label: 'vault',
