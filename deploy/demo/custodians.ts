@@ -63,6 +63,16 @@ export class Custodians {
   }
 
   /**
+   * Exports a secret key, for a browser; a demo's key has no passphrase.
+   * @param name The custodian.
+   * @returns The armored key.
+   * @throws {CommandFailed} When there is no such key.
+   */
+  secretKey(name: string): Promise<string> {
+    return this.#gpg(['--armor', '--export-secret-keys', address(name)]);
+  }
+
+  /**
    * Decrypts a message with the custodians' keys.
    * @param message Armored or base64 of the binary form.
    * @returns The plaintext.

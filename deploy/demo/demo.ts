@@ -5,6 +5,7 @@ import { elapsed, step, toTerminal } from '../../test/support/cluster/progress.t
 import { expectValue, writeAndRead } from './client.ts';
 import { Custodians } from './custodians.ts';
 import { applyCeremony, applyVault, createNamespaces, createToken, installOperator } from './install.ts';
+import { playCeremonies } from './life.ts';
 import { done, names, namespaces } from './names.ts';
 import { rootToken, rootTokenCommand } from './results.ts';
 import { type DemoOptions, folder, openTarget } from './target.ts';
@@ -41,7 +42,7 @@ async function main(options: DemoOptions): Promise<void> {
     '5 s',
   );
   report(`    slot ${slot}; its PIN stands in a Secret`);
-  const people = ['ada', 'grace', 'edith'];
+  const people = ['ada', 'grace', 'edith', 'joan', 'boss', 'wit', 'chief'];
   const custodians = await step(report, `making OpenPGP keys for ${people.join(', ')}`, () =>
     Custodians.create(join(folder, 'gnupg'), people, report),
   );
@@ -65,6 +66,14 @@ async function main(options: DemoOptions): Promise<void> {
   const tookMs = await step(report, 'deleting the pod', () => replacePod(kubectl), '10 s');
   report(`    unsealed itself and was ready again after ${(tookMs / 1000).toFixed(1)} s`);
   await step(report, 'reading the secret again', () => expectValue(kubectl, token, value));
+  await playCeremonies({
+    kubectl,
+    custodians,
+    kubeconfig: target.kubeconfig,
+    gnupgHome: join(folder, 'gnupg'),
+    folder,
+    report,
+  });
   report(`\nDone in ${elapsed(started)}. To go on:\n${commands(target.kubectlPath, target.kubeconfig)}`);
 }
 

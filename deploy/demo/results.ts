@@ -27,24 +27,30 @@ export async function readSecret(kubectl: Kubectl, name: string, key: string): P
 }
 
 /**
- * The root token as the ceremony left it: an OpenPGP message to one custodian.
+ * The root token as a ceremony left it: an OpenPGP message to one person.
  * @param kubectl The cluster.
+ * @param ceremony The ceremony; the first by default.
  * @returns The message.
  * @throws {Error} When there is none.
  */
-export function rootToken(kubectl: Kubectl): Promise<string> {
-  return readSecret(kubectl, `${names.ceremony}-root-token`, rootTokenKey);
+export function rootToken(kubectl: Kubectl, ceremony: string = names.ceremony): Promise<string> {
+  return readSecret(kubectl, `${ceremony}-root-token`, rootTokenKey);
 }
 
 /**
- * A custodian's recovery share as the ceremony left it: an OpenPGP message.
+ * A custodian's recovery share as a ceremony left it: an OpenPGP message.
  * @param kubectl The cluster.
  * @param custodian The custodian.
+ * @param ceremony The ceremony; the first by default.
  * @returns The message.
  * @throws {Error} When there is none.
  */
-export function share(kubectl: Kubectl, custodian: string): Promise<string> {
-  return readSecret(kubectl, `${names.ceremony}-share-${custodian}`, shareKey);
+export function share(
+  kubectl: Kubectl,
+  custodian: string,
+  ceremony: string = names.ceremony,
+): Promise<string> {
+  return readSecret(kubectl, `${ceremony}-share-${custodian}`, shareKey);
 }
 
 /**

@@ -39,6 +39,25 @@ export async function waitForPhase(
   return found;
 }
 
+/**
+ * Waits until the status of a custom resource is as wanted.
+ * @param kubectl The cluster.
+ * @param what `type/name`.
+ * @param wanted Whether it is.
+ * @returns The status.
+ * @throws {Error} When it is not within a minute.
+ */
+export async function waitForStatus<S extends object>(
+  kubectl: Kubectl,
+  what: string,
+  wanted: (status: S) => boolean,
+): Promise<S> {
+  return until(`the status of ${what}`, 60_000, async () => {
+    const status = (await kubectl.get<{ status?: S }>(namespaces.vault, what))?.status;
+    return status !== undefined && wanted(status) ? status : undefined;
+  });
+}
+
 function describe(object: Progressing | undefined): string {
   const { phase = 'not seen by the operator yet', conditions = [] } = object?.status ?? {};
   // Of these two, false is the good state.

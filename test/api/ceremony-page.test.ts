@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/ceremony/canonical.ts';
 import { armorMessage } from '../../src/ceremony/pgp.ts';
 import { Gnupg } from '../support/gnupg.ts';
-import { Browser, type Page } from './support/browser.ts';
+import { Browser, type Page } from '../support/browser.ts';
 import { TestEngine } from './support/engine.ts';
 import { asOperator, operatorConfig } from './support/operator.ts';
 

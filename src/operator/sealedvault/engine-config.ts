@@ -42,6 +42,7 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
     api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,
     require_pgp_shares: true,
     init_client_name: 'sealedvault-operator',
+    ui: spec.ceremonyPage,
     log_level: spec.logLevel,
     disable_mlock: true,
   };

@@ -245,6 +245,10 @@ export const sealedVaultSpec: z.ZodType<SealedVaultSpec> = z
         }),
       })
       .optional(),
+    ceremonyPage: z.boolean().default(true).meta({
+      description:
+        'Whether the pods serve the ceremony page at /ui/ceremony/, where custodians give and prove shares.',
+    }),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
     nodeSelector: z.record(z.string().max(317), z.string().max(63)).optional(),
     tolerations: z

@@ -10,6 +10,7 @@ export interface SealedVaultSpec {
   readonly audit: readonly AuditSpec[];
   readonly tls?: { readonly secretName: string } | undefined;
   readonly deletionPolicy: 'Retain' | 'Delete';
+  readonly ceremonyPage: boolean;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly recovery?: { readonly custodians?: readonly string[] | undefined } | undefined;
   readonly nodeSelector?: Readonly<Record<string, string>> | undefined;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from '../../support/cluster/command.ts';
+import { until } from './cluster/command.ts';
 
 /** A request that a page made. */
 export interface PageRequest {
