@@ -30,6 +30,7 @@ import { factories } from './registry.ts';
 import { sanitized } from './sanitized-config.ts';
 import type { Seal } from './seal/seal.ts';
 import { createShamirSeal } from './seal/shamir.ts';
+import type { EarlyProcess } from './seal/pkcs11/early.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
 import { KeyLibrary } from './seal/pkcs11/key-library.ts';
@@ -58,6 +59,8 @@ export interface EngineOptions {
   readonly log: RootLogger;
   /** `server -recovery`: whatever the configuration says. */
   readonly recovery?: boolean;
+  /** The PKCS#11 process of the seal, started before. */
+  readonly earlyAgent?: EarlyProcess;
   /** As it is shown by sys/pprof/cmdline. */
   readonly commandLine?: readonly string[];
 }
@@ -181,7 +184,7 @@ function recoveryHandler(
 
 function createSeal(
   stanza: SealStanza,
-  { config: whole, env, log, clock, random }: EngineOptions,
+  { config: whole, env, log, clock, random, earlyAgent }: EngineOptions,
   metrics: Metrics,
 ): Seal {
   if (stanza.type === 'shamir') return createShamirSeal(random);
@@ -197,6 +200,7 @@ function createSeal(
     clock,
     random,
     meter: sealMeter(metrics, stanza.type),
+    ...(earlyAgent === undefined || stanza !== whole.seal ? {} : { early: earlyAgent }),
   });
 }
 
