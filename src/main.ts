@@ -3,8 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arguments } from './cli/arguments.ts';
+<<<<<<< .merge_file_knXpBh
 import { CEREMONY_SWITCHES } from './cli/ceremony/ceremony.ts';
+=======
+import type { EngineConfig } from './engine/config.ts';
+>>>>>>> .merge_file_lQk0uz
 import type { Core } from './engine/core/core.ts';
+import type { EarlyProcess } from './engine/seal/pkcs11/early.ts';
 import { systemClock } from './lib/clock.ts';
 import { describeError, errorCode } from './lib/errors.ts';
 import { createLogger, type Logger, type LogLevel } from './lib/log.ts';
@@ -75,9 +80,9 @@ async function server(options: Arguments): Promise<number> {
   const paths = options.all('config');
   if (paths.length === 0 && !dev) return usage();
   const { loadEngineConfig } = await import('./engine/config-file.ts');
-  const { startEngine } = await import('./engine/server.ts');
   const log = createLogger({ level: 'info' });
   const ports = { clock: systemClock, random: systemRandom };
+  let earlyAgent: EarlyProcess | undefined;
   try {
     await hardenProcess(dev, log);
     const devText = dev ? await prepareDev(options, paths) : undefined;
@@ -88,9 +93,13 @@ async function server(options: Arguments): Promise<number> {
     };
     const { config, warnings } = load();
     for (const warning of warnings) log.warn({}, warning);
+    const env = { ...process.env };
+    earlyAgent = await startAgentEarly(config, env, log);
+    const { startEngine } = await import('./engine/server.ts');
     const engine = await startEngine({
       config,
-      env: { ...process.env },
+      env,
+      ...(earlyAgent === undefined ? {} : { earlyAgent }),
       ...ports,
       log,
       commandLine: process.argv,
@@ -111,9 +120,21 @@ async function server(options: Arguments): Promise<number> {
     await engine.stop();
     return 0;
   } catch (err) {
+    await earlyAgent?.close();
     log.error({ err, code: errorCode(err) }, describeError(err));
     return 1;
   }
+}
+
+// While the rest of the engine is being loaded. Several seals have environments that have to be told apart first.
+async function startAgentEarly(
+  { seal, moreSeals, migrateFrom }: EngineConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  log: Logger,
+): Promise<EarlyProcess | undefined> {
+  if (seal.type !== 'pkcs11' || migrateFrom !== undefined || moreSeals.length > 0) return undefined;
+  const { startEarly } = await import('./engine/seal/pkcs11/early.ts');
+  return startEarly(seal.stanza, env, log);
 }
 
 function devSetting(options: Arguments, flag: string): string {

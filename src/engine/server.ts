@@ -32,6 +32,7 @@ import { createSealGroup, type Member } from './seal/group/group.ts';
 import type { Seal } from './seal/seal.ts';
 import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
+import type { EarlyProcess } from './seal/pkcs11/early.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
 import { KeyLibrary } from './seal/pkcs11/key-library.ts';
@@ -60,6 +61,8 @@ export interface EngineOptions {
   readonly log: RootLogger;
   /** `server -recovery`: whatever the configuration says. */
   readonly recovery?: boolean;
+  /** The PKCS#11 process of the seal, started before. */
+  readonly earlyAgent?: EarlyProcess;
   /** As it is shown by sys/pprof/cmdline. */
   readonly commandLine?: readonly string[];
 }
@@ -188,17 +191,19 @@ function recoveryHandler(
 
 function createSeal(
   stanzas: readonly SealStanza[],
-  { config: whole, env, log, clock, random }: EngineOptions,
+  { config: whole, env, log, clock, random, earlyAgent }: EngineOptions,
   metrics: Metrics,
 ): Seal {
   if (stanzas.some(({ type }) => type === 'shamir')) return createShamirSeal(random);
   if (stanzas.some(({ type }) => type === BREAK_GLASS)) return createBreakGlassSeal();
   const alone = whole.moreSeals.length === 0 && whole.migrateFrom?.type !== whole.seal.type;
-  const members = stanzas.map(({ stanza, name, type }): Member => {
+  const members = stanzas.map((each): Member => {
+    const { stanza, name, type } = each;
     const { config, warnings } = parsePkcs11Config(stanza, alone ? env : environmentOfOne(stanza, name, env));
     for (const warning of warnings) log.warn({}, warning);
-    const meter = sealMeter(metrics, type);
-    return { name, seal: createPkcs11Seal({ config, log: log.part('seals'), clock, random, meter }) };
+    const ports = { log: log.part('seals'), clock, random, meter: sealMeter(metrics, type) };
+    const early = earlyAgent === undefined || each !== whole.seal ? {} : { early: earlyAgent };
+    return { name, seal: createPkcs11Seal({ config, ...ports, ...early }) };
   });
   return createSealGroup(members, { random, log: log.part('seals') });
 }

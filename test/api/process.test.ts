@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeToken } from '../seal/support.ts';
+import { children, makeToken } from '../seal/support.ts';
 import { EngineProcess } from './support/process.ts';
 
 let engine: EngineProcess;
@@ -67,6 +67,16 @@ describe('the HSM at start', () => {
     expect((await engine.call('GET', 'auth/token/lookup-self', undefined, token))?.status).toBe(200);
     expect((await engine.call('GET', 'sys/seal-status'))?.body.warnings).toBeUndefined();
   });
+});
+
+test('a start that fails ends, with the process of the library that was started ahead', async () => {
+  engine = new EngineProcess(makeToken(PIN));
+  const listener = [{ tcp: { address: '203.0.113.1:8200', tls_disable: true } }];
+  await engine.launch({ more: { listener } });
+  const { pid } = engine;
+  expect(await engine.exit).toBe(1);
+  expect(engine.output).toContain('EADDRNOTAVAIL');
+  expect(children(pid)).toEqual([]);
 });
 
 describe('credentials', () => {

@@ -54,7 +54,7 @@ export async function runCeremony(context: CeremonyContext): Promise<number> {
   const [verb = '', ...words] = context.words;
   const load = VERBS[verb];
   if (load === undefined || !Object.hasOwn(VERBS, verb)) {
-    context.terminal.note(CEREMONY_USAGE.trimEnd());
+    context.terminal.note(...CEREMONY_USAGE.trimEnd().split('\n'));
     return 2;
   }
   try {

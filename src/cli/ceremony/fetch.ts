@@ -27,8 +27,8 @@ export async function fetchShare(context: CeremonyContext): Promise<number> {
     writeNew(file, message);
     terminal.note(`The encrypted message was written to ${file}.`);
   }
-  if (args.on('qr')) terminal.print(...(await code(message, 'ascii')).split('\n').map(onBlack));
-  else if (svg === undefined && file === undefined) terminal.print(message.trimEnd());
+  if (args.on('qr')) terminal.draw((await code(message, 'ascii')).split('\n').map(onBlack));
+  else if (svg === undefined && file === undefined) terminal.print(...message.trimEnd().split('\n'));
   return 0;
 }
 

@@ -5,6 +5,9 @@ import { wrongUsage } from './failure.ts';
 /**
  * What a person sees and answers. Results go to standard output, so that they can be piped; what is said beside them goes
  * to standard error. Lines are plain text without colours or pictures: they read well aloud.
+ *
+ * I1  What comes from the cluster may hold anything: a line that is printed stays one line, and holds no control character
+ *     that could move the cursor, hide text or turn its direction.
  */
 export class Terminal {
   readonly #input: Readable & { readonly isTTY?: boolean };
@@ -23,12 +26,17 @@ export class Terminal {
 
   /** A result. */
   print(...lines: readonly string[]): void {
-    for (const line of lines) this.#output.write(`${line}\n`);
+    for (const line of lines) this.#output.write(`${visible(line)}\n`);
+  }
+
+  /** A result of colours, made by this program. */
+  draw(lines: readonly string[]): void {
+    this.#output.write(`${lines.join('\n')}\n`);
   }
 
   /** Something beside the result. */
   note(...lines: readonly string[]): void {
-    for (const line of lines) this.#errors.write(`${line}\n`);
+    for (const line of lines) this.#errors.write(`${visible(line)}\n`);
   }
 
   /** Everything that standard input has. */
@@ -54,4 +62,8 @@ export class Terminal {
       lines.close();
     }
   }
+}
+
+function visible(line: string): string {
+  return line.replace(/[\p{C}\u2028\u2029]+/gu, ' ');
 }

@@ -180,6 +180,17 @@ export function parsePkcs11Config(
   };
 }
 
+/** The environment of the library's process; undefined where the stanza names no library, or an agent beside the engine. */
+export function libraryEnvOf(
+  stanza: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> | undefined {
+  const read = (name: Name): string | undefined =>
+    resolve(KEYS[name].keys[0], rawValue(name, stanza, env), env);
+  if (read('agentAddress') !== undefined || read('lib') === undefined) return undefined;
+  return libraryEnvironment(env, read('libraryEnv'));
+}
+
 /**
  * The environment of one seal block among several. A variable with the seal's name behind it (`VAULT_HSM_PIN_old`,
  * `SOFTHSM2_CONF_old`) is this seal's, as in Vault's Seal HA; one without counts only for what the block leaves out,

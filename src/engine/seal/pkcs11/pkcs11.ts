@@ -16,6 +16,7 @@ import type {
 import { type AgentPort, type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { contextBytes, decodeBlob, encodeBlob, isBlob } from './blob.ts';
 import type { Pkcs11Config } from './config.ts';
+import type { EarlyProcess } from './early.ts';
 import { HsmError } from './errors.ts';
 import { type KeyReport, MAX_PLAINTEXT, MAX_RANDOM } from './protocol.ts';
 import { RemoteAgent } from './remote.ts';
@@ -46,6 +47,8 @@ export interface Pkcs11SealOptions {
   readonly random: Random;
   readonly timing?: AgentTiming;
   readonly meter?: SealMeter;
+  /** A PKCS#11 process that was started before. */
+  readonly early?: EarlyProcess;
 }
 
 /** A seal behind an HSM, with all that the HSM says of its key. */
@@ -62,7 +65,14 @@ export function createPkcs11Seal(options: Pkcs11SealOptions): Pkcs11Seal {
   const port =
     config.kind === 'agent'
       ? new RemoteAgent({ ...config, clock, random, timing })
-      : new ModulePool({ config, log, clock, random, timing });
+      : new ModulePool({
+          config,
+          log,
+          clock,
+          random,
+          timing,
+          ...(options.early === undefined ? {} : { early: options.early }),
+        });
   return new AgentSeal(port, { log, clock, random, meter });
 }
 

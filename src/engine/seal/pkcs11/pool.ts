@@ -21,8 +21,9 @@ export class ModulePool implements AgentPort {
   #opened = false;
 
   constructor(options: SupervisorOptions) {
-    this.#options = { ...options, refusals: new PinRefusals(options.random) };
-    this.#first = this.#make();
+    const { early, ...others } = { ...options, refusals: new PinRefusals(options.random) };
+    this.#options = others;
+    this.#first = this.#make(early);
     this.#members = [this.#first];
   }
 
@@ -97,8 +98,9 @@ export class ModulePool implements AgentPort {
     }
   }
 
-  #make(): Member {
-    return { supervisor: new ModuleSupervisor(this.#options), held: false, restUntil: 0 };
+  #make(early?: SupervisorOptions['early']): Member {
+    const options = early === undefined ? this.#options : { ...this.#options, early };
+    return { supervisor: new ModuleSupervisor(options), held: false, restUntil: 0 };
   }
 }
 

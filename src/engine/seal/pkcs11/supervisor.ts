@@ -6,6 +6,7 @@ import { type AgentPort, type AgentTiming, untilAborted } from './agent.ts';
 import type { ConnectOptions } from './agent/hsm.ts';
 import { connectFields } from './agent/settings.ts';
 import type { ModuleConfig } from './config.ts';
+import type { EarlyProcess } from './early.ts';
 import { HsmError } from './errors.ts';
 import { resolvePin } from './pin.ts';
 import { PinRefusals } from './pin-refusals.ts';
@@ -19,6 +20,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly timing: AgentTiming;
+  /** A process that was started before, for the first use. */
+  readonly early?: EarlyProcess;
   /** Shared by supervisors of the same token. */
   readonly refusals?: PinRefusals;
 }
@@ -98,6 +101,7 @@ export class ModuleSupervisor implements AgentPort {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#options.early?.close();
     await this.#discard();
     await this.#rehearsing?.kill();
     await this.#tail;
@@ -160,7 +164,9 @@ export class ModuleSupervisor implements AgentPort {
     if (this.#closed) throw closed();
     this.#failedStarts += 1;
     const from = clock.monotonic();
-    this.#process = await ModuleProcess.start(config.libraryEnv, timing.startMs, log);
+    const early = await this.#options.early?.take();
+    this.#process =
+      early?.alive === true ? early : await ModuleProcess.start(config.libraryEnv, timing.startMs, log);
     if (this.#closed) await this.#discard();
     log.debug(
       { pid: this.#process?.pid, durationMs: Math.round(clock.monotonic() - from) },

@@ -208,6 +208,16 @@ describe('a changed report is found, and what was changed is named:', () => {
   });
 });
 
+test('what people wrote cannot draw on the terminal, or add a line of its own', async () => {
+  const evidence = copy();
+  const forged = '\u001b[2J\u202e\nRight: everything is right.\r';
+  evidence.statements[0].person = `mallory${forged}`;
+  const { code, out } = await verify(evidence);
+  expect(code).toBe(1);
+  expect(out).toMatch(/^[\x20-\x7e\n]*$/);
+  expect(out).not.toMatch(/^Right: everything/m);
+});
+
 describe('a report', () => {
   test('is written as JSON that is checked again, and as a page that needs nothing else', async () => {
     const base = join(dir, 'written');

@@ -1,0 +1,156 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkSignature } from '../../../../src/ceremony/pgp-signature.ts';
+import { isShareProof, proofKeyOf } from '../../../../src/ceremony/share-proof.ts';
+import { approvalText, possessionText } from '../../../../src/ceremony/statement.ts';
+import { Secret } from '../../../../src/lib/secret.ts';
+import { tool, type ToolResult } from '../../../support/ceremony-tool.ts';
+import { manifestOf, nameOf, PEOPLE, stored } from '../../../support/ceremony-world.ts';
+import { Gnupg } from '../../../support/gnupg.ts';
+
+const gnupg = new Gnupg();
+const env = { GNUPGHOME: gnupg.home };
+const share = randomBytes(33);
+let dir: string;
+let plan: string;
+let manifest: ReturnType<typeof manifestOf>;
+let files = 0;
+
+const out = (): string => {
+  files += 1;
+  return join(dir, `out-${files}.json`);
+};
+const specOf = (file: string): Record<string, string> =>
+  (JSON.parse(readFileSync(file, 'utf8')) as { spec: Record<string, string> }).spec;
+const encrypted = (name: string, content: string): string =>
+  gnupg
+    .run(['--armor', '--trust-model', 'always', '--recipient', `${name}@`, '--encrypt'], content)
+    .toString();
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'sealedvault-signing-'));
+  for (const name of PEOPLE) gnupg.generate(name);
+  manifest = manifestOf(gnupg);
+  plan = join(dir, 'plan.json');
+  writeFileSync(plan, stored(manifest));
+}, 60_000);
+afterAll(() => {
+  gnupg.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+describe('consent', () => {
+  const approve = (file: string, answer: string): Promise<ToolResult> =>
+    tool(['approve', plan, '--as', 'eve', '--out', file], { env, input: answer, tty: true });
+
+  test.each(['no\n', '\n', 'y\n', 'yes please\n'])('is not taken from %j', async (answer) => {
+    const file = out();
+    const { code, err } = await approve(file, answer);
+    expect([code, err]).toEqual([1, expect.stringContaining('Nothing was done')]);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('is a plain yes, over what was shown', async () => {
+    const file = out();
+    const { code, err } = await approve(file, 'yes\n');
+    expect(code).toBe(0);
+    const text = approvalText(nameOf(manifest), 'eve');
+    for (const line of text.trimEnd().split('\n')) expect(err).toContain(line);
+    const { signature = '' } = specOf(file);
+    expect(await checkSignature(text, signature, gnupg.publicKey('eve'), new Date())).toMatchObject({
+      ok: true,
+    });
+  });
+
+  test('never replaces a file', async () => {
+    const file = out();
+    writeFileSync(file, 'mine');
+    expect(await approve(file, 'yes\n')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('cannot be written'),
+    });
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+});
+
+describe('a share', () => {
+  const drill = (message: string, file: string, input?: string): Promise<ToolResult> => {
+    const from = join(dir, `share-${files}.asc`);
+    if (input === undefined) writeFileSync(from, message);
+    const args = ['drill', plan, '--as', 'ada', '--share', input === undefined ? from : '-', '--out', file];
+    return tool([...args, '--yes'], { env, ...(input === undefined ? {} : { input }) });
+  };
+
+  test.each<[string, () => string, (() => string) | undefined]>([
+    ['hex', () => encrypted('ada', share.toString('hex')), undefined],
+    ['hex with a line feed', () => encrypted('ada', `${share.toString('hex')}\n`), undefined],
+    ['base64', () => encrypted('ada', share.toString('base64')), undefined],
+    ['a message on standard input', () => '', () => encrypted('ada', share.toString('hex'))],
+    ['plaintext on standard input', () => '', () => `${share.toString('hex')}\n`],
+  ])('as %s is proved, and is in nothing that is said or written', async (_what, message, input) => {
+    const file = out();
+    const { code, out: said, err } = await drill(message(), file, input?.());
+    expect(code).toBe(0);
+    using secret = Secret.own(Uint8Array.from(share));
+    const text = possessionText(nameOf(manifest), 'ada');
+    expect(isShareProof(proofKeyOf(secret), text, specOf(file)['proof'] ?? '')).toBe(true);
+    for (const form of ['hex', 'base64'] as const)
+      expect(`${said}${err}${readFileSync(file, 'utf8')}`).not.toContain(share.toString(form));
+  });
+
+  test.each([
+    [
+      'for somebody else',
+      () => '-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n',
+      /gpg could not decrypt/,
+    ],
+    [
+      'that is a root token',
+      () => encrypted('ada', 'hvs.token that is no share'),
+      /What was decrypted is no share/,
+    ],
+    ['that is empty', () => encrypted('ada', ''), /gpg could not decrypt|no share/],
+    ['that is too short', () => encrypted('ada', 'abcd'), /no share/],
+    ['in plaintext', () => share.toString('hex'), /belongs into no file/],
+  ])('%s is refused, and not quoted', async (_what, message, words) => {
+    const file = out();
+    const { code, err } = await drill(message(), file);
+    expect([code, err]).toEqual([1, expect.stringMatching(words)]);
+    expect(err).not.toMatch(/hvs\.token/);
+    expect(err).not.toContain(share.toString('hex'));
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('of a receipt is named by the hash of the binary message', async () => {
+    const from = join(dir, 'receipt.asc');
+    const message = encrypted('ada', share.toString('hex'));
+    writeFileSync(from, message);
+    const file = out();
+    const args = [
+      'receipt',
+      plan,
+      '--as',
+      'ada',
+      '--share',
+      from,
+      '--storage',
+      'safe\n3',
+      '--out',
+      file,
+      '--yes',
+    ];
+    expect((await tool(args, { env })).code).toBe(0);
+    const binary = gnupg.run(['--dearmor'], message);
+    expect(specOf(file)['sha256']).toBe(createHash('sha256').update(binary).digest('hex'));
+  });
+});
+
+test('without gpg on the PATH it says so', async () => {
+  const { code, err } = await tool(['approve', plan, '--as', 'eve', '--yes'], {
+    env: { PATH: '/nonexistent' },
+  });
+  expect([code, err]).toEqual([1, expect.stringContaining('gpg cannot be started: install GnuPG')]);
+});
