@@ -3,11 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arguments } from './cli/arguments.ts';
-<<<<<<< .merge_file_knXpBh
 import { CEREMONY_SWITCHES } from './cli/ceremony/ceremony.ts';
-=======
 import type { EngineConfig } from './engine/config.ts';
->>>>>>> .merge_file_lQk0uz
 import type { Core } from './engine/core/core.ts';
 import type { EarlyProcess } from './engine/seal/pkcs11/early.ts';
 import { systemClock } from './lib/clock.ts';
