@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KubernetesObject } from '../../test/support/cluster/api.ts';
 import type { Kubectl } from '../../test/support/cluster/kubectl.ts';
 import { type Report, step } from '../../test/support/cluster/progress.ts';
 import { openVault } from './client.ts';
@@ -86,8 +87,14 @@ async function sitDown({
 async function begin({ kubectl, report }: Life, name: string, phase: string): Promise<void> {
   const object = sample('ceremonies.yaml', '').find(({ metadata }) => metadata?.name === name);
   if (object === undefined) throw new Error(`there is no sample ${name}`);
-  await kubectl.apply([inNamespace(object)]);
+  await kubectl.apply([inNamespace(withoutUsers(object))]);
   await waitForPhase(kubectl, `recoveryceremony/${name}`, phase, 120_000, (line) => report(`    ${line}`));
+}
+
+// On the demo's cluster everybody is its one user.
+function withoutUsers(object: KubernetesObject): KubernetesObject {
+  const text = JSON.stringify(object, (key, value: unknown) => (key === 'username' ? undefined : value));
+  return JSON.parse(text) as KubernetesObject;
 }
 
 const complete = ({ kubectl, report }: Life, name: string): Promise<unknown> =>
