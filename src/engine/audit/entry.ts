@@ -2,6 +2,8 @@ import type { JsonObject } from '../../lib/json.ts';
 
 /** Who asks: as the token store knows it. */
 export interface AuditAuth {
+  /** What the fields were taken from: the same object always gives the same fields, and the same token. */
+  readonly source?: object;
   readonly clientToken?: string;
   readonly accessor?: string;
   readonly displayName?: string;

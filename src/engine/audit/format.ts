@@ -18,8 +18,9 @@ export class Formatter {
   readonly #options: DeviceOptions;
   // As a key object: importing the bytes for each value would cost seven times the HMAC itself.
   readonly #key: KeyObject;
-  // The same objects come with the request and with its response: their text is made once, and goes with them.
-  readonly #auths = new WeakMap<AuditAuth, AuthText>();
+  // The same objects come with the request and with its response, and the same token with many requests: their text is
+  // made once, and goes with them.
+  readonly #auths = new WeakMap<object, AuthText>();
   readonly #requests = new WeakMap<AuditRequest, string>();
 
   constructor(options: DeviceOptions, key: Uint8Array) {
@@ -46,11 +47,12 @@ export class Formatter {
   }
 
   #auth(auth: AuditAuth): AuthText {
-    const known = this.#auths.get(auth);
+    const { source = auth } = auth;
+    const known = this.#auths.get(source);
     if (known !== undefined) return known;
     const fields = this.#authFields(auth);
     const made = { text: JSON.stringify(fields), token: fields.client_token, accessor: fields.accessor };
-    this.#auths.set(auth, made);
+    this.#auths.set(source, made);
     return made;
   }
 

@@ -77,6 +77,7 @@ function auditedHeaders({ headers }: CoreRequest, { http }: Context['vault']): A
 
 function authOf(entry: TokenEntry, clientToken: string): AuditAuth {
   return {
+    source: entry,
     clientToken,
     accessor: entry.accessor,
     displayName: entry.displayName,
