@@ -6,7 +6,7 @@ import type {
   ReconcileResult,
 } from '../runtime/runtime.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../recoveryceremony/kind.ts';
-import { drillsOf, planDrill } from './due.ts';
+import { drillsOf, planDrill } from './drillschedule.ts';
 import { DRILL_SCHEDULE, type DrillSchedule } from './kind.ts';
 import { drillObject, scheduleStatus } from './drill.ts';
 

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../runtime/runtime.ts';
 import { RECOVERY_CEREMONY } from '../recoveryceremony/kind.ts';
 import { conditionOf, isoSeconds } from '../sealedvault/status.ts';
-import type { DrillPlan } from './due.ts';
+import type { DrillPlan } from './drillschedule.ts';
 import type { DrillSchedule, DrillScheduleStatus } from './kind.ts';
 
 /** A drill that begins now. Its name has the minute, so that two operators make one. */

@@ -1,7 +1,7 @@
-import { DAY_MS } from '../drillschedule/due.ts';
+import { DAY_MS } from '../drillschedule/drillschedule.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Gauge, ObjectKey } from '../runtime/runtime.ts';
-import type { Readiness } from './readiness.ts';
+import type { Readiness } from './recovery.ts';
 
 type Told = Readiness & { readonly recovery: NonNullable<Readiness['recovery']> };
 

@@ -1,10 +1,10 @@
 import { DRILL_SCHEDULE } from '../drillschedule/kind.ts';
-import { scheduleOf } from '../drillschedule/due.ts';
+import { scheduleOf } from '../drillschedule/drillschedule.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../recoveryceremony/kind.ts';
 import type { Cache, KubeObject, ObjectKey, WatchSpec } from '../runtime/runtime.ts';
 import type { SealedVault } from '../sealedvault/kind.ts';
 import type { PodState } from '../sealedvault/pods.ts';
-import { type Readiness, readiness } from './readiness.ts';
+import { type Readiness, readiness } from './recovery.ts';
 
 /** @returns how well the recovery key of a vault is kept; undefined when no engine told who has its shares or has none */
 export function observeRecovery(

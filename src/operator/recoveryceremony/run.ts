@@ -86,7 +86,7 @@ export class CeremonyRun {
       started: this.#evidence?.has('started') === true,
       swapped: this.#swapped,
       act: this.#act?.state ?? 'untried',
-      witnessed: this.approvals.isWitnessed(this.#plan.manifest, this.#evidence),
+      witnessed: this.approvals.isWitnessed(this.#plan.manifest),
     };
   }
 

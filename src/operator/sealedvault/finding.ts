@@ -1,4 +1,4 @@
-import type { RecoveryReason } from '../recovery/readiness.ts';
+import type { RecoveryReason } from '../recovery/recovery.ts';
 
 /** What is true of a vault, as conditions with closed reasons; pure. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import type { Readiness } from '../recovery/readiness.ts';
+import type { Readiness } from '../recovery/recovery.ts';
 import type { TlsState } from './certificates.ts';
 import type { Credentials } from './credentials.ts';
 import type { PodState } from './pods.ts';

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appended } from '../../../src/ceremony/evidence.ts';
 import { approvalText } from '../../../src/ceremony/statement.ts';
+import { manifestDigest } from '../../../src/operator/recoveryceremony/plan/manifest.ts';
 import type { KubernetesObject } from '../../support/cluster/api.ts';
 import { CeremonyBench, condition, VAULTS } from './support.ts';
 
@@ -92,6 +94,18 @@ describe('an approval', () => {
     await tamper('plan-evidence', (data) => {
       const bundle = JSON.parse(data['evidence.json'] ?? '');
       bundle.statements.push({ ...bundle.statements[0], person: 'chief' });
+      // A chain is easily made longer; what stands in it has to be signed.
+      const digest = manifestDigest(bundle.manifest);
+      for (const [who, step] of [
+        ['chief', 'approved'],
+        ['operator', 'started'],
+      ] as const)
+        bundle.entries = appended(bundle.entries, digest, {
+          who,
+          step,
+          facts: {},
+          time: new Date().toISOString(),
+        });
       return { 'evidence.json': JSON.stringify(bundle) };
     });
     await bench.kinds.plane.api.call(

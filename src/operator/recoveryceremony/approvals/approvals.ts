@@ -1,10 +1,12 @@
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import type { RecoveryCeremony } from '../kind.ts';
+import { signedBy } from '../people/moment.ts';
 import type { Manifest } from '../plan/manifest.ts';
 import { reportVerdict } from '../report.ts';
 import { refuse, type Verdict } from '../verdict.ts';
-import { consentOf, type Judged, judgeApproval } from './judge.ts';
+import { consentOf, witnessesOf } from './counted.ts';
+import { type Judged, judgeApproval } from './judge.ts';
 import { CEREMONY_APPROVAL, type CeremonyApproval } from './kind.ts';
 
 /** What approvers and witnesses signed of one ceremony. */
@@ -13,6 +15,7 @@ export class Approvals {
   readonly #context: ReconcileContext;
   readonly #verdicts: (readonly [CeremonyApproval, Verdict])[] = [];
   #consent: ReadonlySet<string> = new Set();
+  #witnesses: ReadonlySet<string> = new Set();
 
   constructor(ceremony: RecoveryCeremony, context: ReconcileContext) {
     this.#ceremony = ceremony;
@@ -31,15 +34,24 @@ export class Approvals {
     const mine = cache
       .list<CeremonyApproval>(CEREMONY_APPROVAL, namespace)
       .filter(({ spec }) => spec.ceremonyRef.name === name);
+    // Whoever wrote that it has started: without consent it has not.
+    const { manifest } = evidence.bundle;
+    const pending = (): boolean => !evidence.has('started') || !this.isEnough(manifest);
+    const look = async (): Promise<void> => {
+      const waits = !evidence.has('started');
+      this.#consent = await consentOf(evidence.bundle, signedBy(clock.now()), waits);
+      this.#witnesses = await witnessesOf(evidence.bundle);
+    };
+    await look();
     for (const approval of mine) {
-      const approving = open && !evidence.has('started');
-      if (isSettled(approval, evidence, approving)) continue;
+      const approving = open && pending();
+      if (isSettled(approval, approving, this.#witnesses)) continue;
       const judged = await this.#judge(approval, evidence, open, approving);
       if (judged === undefined) continue;
       this.#record(approval, judged, evidence);
       this.#verdicts.push([approval, judged.verdict]);
     }
-    this.#consent = await consentOf(evidence.bundle, new Date(clock.now()), !evidence.has('started'));
+    await look();
   }
 
   /** Writes what was found into the status of each, once the evidence is stored. */
@@ -52,9 +64,8 @@ export class Approvals {
     return manifest !== undefined && this.#consent.size >= (manifest.approvals?.required ?? 0);
   }
 
-  isWitnessed(manifest: Manifest | undefined, evidence: Evidence | undefined): boolean {
-    const { names = [], required = 0 } = manifest?.witnesses ?? {};
-    return names.filter((name) => evidence?.has('witnessed', name) === true).length >= required;
+  isWitnessed(manifest: Manifest | undefined): boolean {
+    return this.#witnesses.size >= (manifest?.witnesses?.required ?? 0);
   }
 
   /** What to say while consent is missing. */
@@ -74,7 +85,7 @@ export class Approvals {
     if (!open && approval.spec.role === 'Approver') return { verdict: refuse('The ceremony is over.') };
     const committed = evidence.find('committed');
     const time = { approving, witnessFrom: committed?.number };
-    return judgeApproval(approval, evidence.bundle.manifest, evidence.bundle, time, new Date(clock.now()));
+    return judgeApproval(approval, evidence.bundle.manifest, evidence.bundle, time, signedBy(clock.now()));
   }
 
   #record(
@@ -88,10 +99,11 @@ export class Approvals {
       evidence.add({ who: 'operator', step: 'refused', facts }, now);
       return;
     }
+    // One statement of a person is enough, however many objects say it.
+    const counted = spec.role === 'Approver' ? this.#consent : this.#witnesses;
+    if (counted.has(spec.person)) return;
     evidence.addStatement(statement);
     const step = spec.role === 'Approver' ? 'approved' : 'witnessed';
-    // One consent of a person is enough, however many objects say it.
-    if (evidence.has(step, spec.person)) return;
     const facts: Record<string, string> = { key: fingerprint ?? '' };
     if (spec.role === 'Witness') {
       facts['evidence'] = spec.evidence ?? '';
@@ -103,8 +115,12 @@ export class Approvals {
 
 // What was refused stays so: the object cannot change. What was accepted has to be in the evidence, and consent that is
 // still to be acted on is never taken from a status.
-function isSettled({ spec, status }: CeremonyApproval, evidence: Evidence, approving: boolean): boolean {
+function isSettled(
+  { spec, status }: CeremonyApproval,
+  approving: boolean,
+  witnesses: ReadonlySet<string>,
+): boolean {
   if (status === undefined) return false;
   if (!status.accepted) return true;
-  return spec.role === 'Approver' ? !approving : evidence.has('witnessed', spec.person);
+  return spec.role === 'Approver' ? !approving : witnesses.has(spec.person);
 }

@@ -69,27 +69,6 @@ export function notTheUser(person: FrozenPerson, username: string | undefined): 
   return 'The plan lets another Kubernetes user speak for this person: spec.username must be theirs.';
 }
 
-/**
- * @param now the moment at which a key must be valid while consent is still to be acted on
- * @param pending whether it is; a key that expires after the act has begun takes nothing back
- * @returns the names of approvers whose consent stands in the evidence, each signature checked again
- */
-export async function consentOf(bundle: Bundle, now: Date, pending: boolean): Promise<ReadonlySet<string>> {
-  const { manifest, statements, entries } = bundle;
-  const ceremony = ceremonyName(manifest);
-  const names = new Set<string>();
-  for (const { person: name, role, signature } of statements) {
-    const person = personOf(manifest, name);
-    if (role !== 'Approver' || manifest.approvals?.approvers.includes(name) !== true || person === undefined)
-      continue;
-    const time = entries.find(({ step, who }) => step === 'approved' && who === name)?.time;
-    const moment = pending || time === undefined ? now : new Date(time);
-    const found = await checkSignature(approvalText(ceremony, name), signature, person.publicKey, moment);
-    if (found.ok) names.add(name);
-  }
-  return names;
-}
-
 function signedText(manifest: Manifest, spec: CeremonyApprovalSpec): string {
   const ceremony = ceremonyName(manifest);
   const { person, role, evidence = '', deviations = '' } = spec;

@@ -107,15 +107,16 @@ export class Evidence {
     this.#set({ entries: appended(entries, manifestDigest(manifest), event) });
   }
 
+  /** Keeps what a person signed; of the same text the signature that was checked last. */
   addStatement(statement: Statement): void {
-    const { statements } = this.#bundle;
-    if (statements.some(({ text, person }) => text === statement.text && person === statement.person)) return;
+    const { text, person, role, signature } = statement;
+    const before = this.#bundle.statements.find((each) => each.text === text && each.person === person);
+    if (before?.signature === signature) return;
+    const others = this.#bundle.statements.filter((each) => each !== before);
     // Custodians may say much; there is always room for those whose word is required.
-    const alike = statements.filter(
-      ({ role }) => (role === 'Custodian') === (statement.role === 'Custodian'),
-    );
+    const alike = others.filter((each) => (each.role === 'Custodian') === (role === 'Custodian'));
     if (alike.length >= MAX_STATEMENTS) return;
-    this.#set({ statements: [...statements, statement] });
+    this.#set({ statements: [...others, statement] });
   }
 
   /** Keeps a proof; without the key of its share only until that is known. */

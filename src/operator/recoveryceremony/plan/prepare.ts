@@ -2,7 +2,7 @@ import { CeremonyCalls } from '../../../client/ceremony.ts';
 import { VaultClientError } from '../../../client/errors.ts';
 import type { VaultApi } from '../../../client/factory.ts';
 import { toBase64, utf8 } from '../../../lib/bytes.ts';
-import { nextDrillOf } from '../../drillschedule/due.ts';
+import { nextDrillOf } from '../../drillschedule/drillschedule.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
 import { CONFIG_MAP } from '../../sealedvault/types.ts';

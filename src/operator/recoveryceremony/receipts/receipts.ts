@@ -1,6 +1,7 @@
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import type { RecoveryCeremony } from '../kind.ts';
+import { signedBy } from '../people/moment.ts';
 import { reportVerdict } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { type JudgedReceipt, judgeReceipt, type Prover } from './judge.ts';
@@ -30,7 +31,7 @@ export class Receipts {
   async judge(evidence: Evidence, prove: Prover, sent: ReadonlyMap<string, string>): Promise<void> {
     const { manifest } = evidence.bundle;
     for (const receipt of this.unjudged()) {
-      const now = new Date(this.#context.clock.now());
+      const now = signedBy(this.#context.clock.now());
       const judged = await judgeReceipt(receipt, { manifest, sent, prove }, now);
       if (judged === undefined) continue;
       this.#record(receipt, judged, evidence);

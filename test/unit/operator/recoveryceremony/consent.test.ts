@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import { createMessage, type PrivateKey, sign } from 'openpgp';
-import { approvalText } from '../../../../src/ceremony/statement.ts';
+import { approvalText, witnessText } from '../../../../src/ceremony/statement.ts';
 import { inspectCustodianKey } from '../../../../src/ceremony/pgp.ts';
-import { consentOf, judgeApproval } from '../../../../src/operator/recoveryceremony/approvals/judge.ts';
+import { consentOf, witnessesOf } from '../../../../src/operator/recoveryceremony/approvals/counted.ts';
+import { judgeApproval } from '../../../../src/operator/recoveryceremony/approvals/judge.ts';
 import type { CeremonyApproval } from '../../../../src/operator/recoveryceremony/approvals/kind.ts';
 import { Evidence } from '../../../../src/operator/recoveryceremony/evidence/evidence.ts';
 import { bundleText, parseBundle } from '../../../../src/operator/recoveryceremony/evidence/bundle.ts';
@@ -88,6 +89,28 @@ test('consent is checked by its signature, whatever the evidence says', async ()
   expect((await consentOf(forged, new Date(now + day), true)).size).toBe(0);
   const renamed = { ...evidence.bundle, statements: [{ ...statement, person: 'chief' }] };
   expect((await consentOf(renamed, new Date(now + day), true)).size).toBe(0);
+});
+
+test('a witness counts by a signature over the log at its end', async () => {
+  const evidence = Evidence.from({ ...manifest, witnesses: { names: ['boss'], required: 1 } }, undefined);
+  evidence.add({ who: 'operator', step: 'planned' }, now);
+  const early = evidence.head;
+  evidence.add({ who: 'engine', step: 'committed' }, now);
+  const late = evidence.head;
+  const name = ceremonyName(evidence.bundle.manifest);
+  const say = async (head: string): Promise<Evidence> => {
+    const text = witnessText(name, { person: 'boss', evidence: head, deviations: '' });
+    const message = await createMessage({ binary: Buffer.from(text) });
+    const signature = String(await sign({ message, signingKeys: privateKey, detached: true }));
+    const said = Evidence.from(evidence.bundle.manifest, evidence.bundle);
+    said.addStatement({ person: 'boss', role: 'Witness', text, signature, publicKey: '' });
+    said.add({ who: 'boss', step: 'witnessed', facts: { evidence: head, deviations: 'none' } }, now + 5_000);
+    return said;
+  };
+  expect([...(await witnessesOf((await say(late)).bundle))]).toEqual(['boss']);
+  expect((await witnessesOf((await say(early)).bundle)).size).toBe(0);
+  evidence.add({ who: 'boss', step: 'witnessed', facts: { evidence: late, deviations: 'none' } }, now);
+  expect((await witnessesOf(evidence.bundle)).size).toBe(0);
 });
 
 test('a plan is read in the one form that has its digest', () => {

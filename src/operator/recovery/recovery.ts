@@ -1,5 +1,5 @@
 import type { RecoveryShares } from '../../client/ceremony.ts';
-import { DAY_MS } from '../drillschedule/due.ts';
+import { DAY_MS } from '../drillschedule/drillschedule.ts';
 import type { DrillSchedule } from '../drillschedule/kind.ts';
 import type { RecoveryCeremony } from '../recoveryceremony/kind.ts';
 import { timestamp } from '../runtime/time.ts';

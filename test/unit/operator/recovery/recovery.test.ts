@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../../../src/lib/clock.ts';
 import { Metrics } from '../../../../src/operator/runtime/report/metrics.ts';
 import { RecoveryGauges } from '../../../../src/operator/recovery/gauges.ts';
-import { planDrill } from '../../../../src/operator/drillschedule/due.ts';
+import { planDrill } from '../../../../src/operator/drillschedule/drillschedule.ts';
 import type { DrillSchedule } from '../../../../src/operator/drillschedule/kind.ts';
 import type { RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
-import { readiness, type RecoveryWorld } from '../../../../src/operator/recovery/readiness.ts';
+import { readiness, type RecoveryWorld } from '../../../../src/operator/recovery/recovery.ts';
 
 const day = 86_400_000;
 const now = Date.parse('2026-06-01T00:00:00Z');
