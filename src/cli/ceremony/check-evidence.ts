@@ -4,7 +4,7 @@ import { checkAttestation } from './check-attestation.ts';
 import { checkProofs } from './check-proofs.ts';
 import { checkStatements } from './check-statements.ts';
 import type { Evidence } from './evidence-file.ts';
-import { type Finding, type Known, right, wrong } from './finding.ts';
+import { type Finding, type Known, note, right, wrong } from './finding.ts';
 import { peopleOf } from './manifest.ts';
 
 /**
@@ -13,12 +13,14 @@ import { peopleOf } from './manifest.ts';
  */
 export async function checkEvidence(evidence: Evidence, known: Known): Promise<readonly Finding[]> {
   const { entries, plan } = evidence;
+  // Who called it off, or let it run out, owed nothing to its end.
+  const open = known.open || wasAbandoned(entries);
   return [
     ...checkPlan(evidence, known),
     ...(await checkKeys(evidence)),
     ...checkChain(evidence),
-    ...(await checkStatements(evidence, heads(evidence), known)),
-    ...checkProofs(evidence, known),
+    ...(await checkStatements(evidence, heads(evidence), { ...known, open })),
+    ...checkProofs(evidence, { ...known, open }),
     ...checkAttestation(evidence, known),
     ...(entries.length === 0 ? [wrong(`The log of ${plan.manifest.ceremony.name} is empty.`)] : []),
   ];
@@ -27,6 +29,11 @@ export async function checkEvidence(evidence: Evidence, known: Known): Promise<r
 /** @returns the digest after each entry, the last one last */
 export function heads({ entries }: Evidence): readonly string[] {
   return entries.map(entryDigest);
+}
+
+function wasAbandoned(entries: Evidence['entries']): boolean {
+  const steps = new Set(entries.map(({ step }) => step));
+  return !steps.has('committed') && ['cancelled', 'expired', 'failed'].some((step) => steps.has(step));
 }
 
 function checkPlan({ plan, entries }: Evidence, { digest }: Known): Finding[] {
@@ -61,5 +68,12 @@ function checkChain({ entries, plan }: Evidence): Finding[] {
   });
   if (late !== undefined)
     return [wrong(`The log was changed: entry ${late.number} is older than the one before it.`)];
-  return [right(`The log has ${entries.length} entries, each linked to the one before it.`)];
+  const lost = entries.find(({ step }) => step === 'evidence-lost');
+  return [
+    right(`The log has ${entries.length} entries, each linked to the one before it.`),
+    ...(lost === undefined
+      ? []
+      : [note(`An earlier log was lost or damaged: entry ${lost.number} says so, and this one began anew.`)]),
+    ...(wasAbandoned(entries) ? [note('The ceremony ended without effect.')] : []),
+  ];
 }

@@ -76,6 +76,45 @@ describe('a whole report', () => {
   });
 });
 
+describe('a ceremony that was called off', () => {
+  const calledOff = (step: string): Loose => {
+    const evidence = copy();
+    const entries: Loose[] = evidence.entries.slice(0, 1);
+    const time = entries[0].time;
+    entries.push({ number: 2, time, who: 'operator', step, facts: {}, previous: digestOf(entries[0]) });
+    return { manifest: evidence.manifest, entries, statements: [], proofs: [] };
+  };
+
+  test.each(['cancelled', 'expired', 'failed'])(
+    '(%s) owes no signatures but that of the vault',
+    async (step) => {
+      const evidence = calledOff(step);
+      expect(await verify(evidence)).toMatchObject({
+        code: 1,
+        out: expect.stringContaining('The vault has not signed'),
+      });
+      evidence.attestation = attestationOf(head(evidence));
+      const { code, out } = await verify(evidence);
+      expect([code, out]).toEqual([0, expect.stringContaining('The ceremony ended without effect')]);
+    },
+  );
+
+  test('cannot be one that did something', async () => {
+    const evidence = calledOff('committed');
+    evidence.attestation = attestationOf(head(evidence));
+    expect(await verify(evidence)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('0 of 1 required approvals'),
+    });
+  });
+
+  test('is not hidden when its log was lost', async () => {
+    const evidence = calledOff('evidence-lost');
+    evidence.attestation = attestationOf(head(evidence));
+    expect((await verify(evidence)).out).toContain('An earlier log was lost or damaged: entry 2 says so');
+  });
+});
+
 describe('a changed report is found, and what was changed is named:', () => {
   test.each<[string, (evidence: Loose) => void, RegExp]>([
     ['the threshold', (e) => (e.manifest.threshold = 1), /The plan was changed/],
