@@ -100,7 +100,7 @@ async function readRatio(engine: EngineProcess, token: string): Promise<Row> {
     name: 'KV read from a mount with seal_wrap',
     value: median(ratios),
     unit: '× plain mount',
-    limit: 1.5,
+    limit: 2,
   };
 }
 

@@ -251,7 +251,7 @@ describe('max_parallel', () => {
   test('of a hung process costs its own call only', async () => {
     makeKey(token, 'AES:32', 'root', '09', ['--usage-decrypt']);
     await using seal = makeSeal(configOf(token, { ...stanza, max_parallel: '2' }), {
-      timing: { startMs: 10_000, openMs: 10_000, callMs: 1_500 },
+      timing: { startMs: 10_000, openMs: 10_000, callMs: 4_000 },
     });
     await seal.open({ ...call, allowGenerateKey: false });
     fault(token, 'C_GenerateRandom', 'hang', 1);
