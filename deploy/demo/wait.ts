@@ -60,8 +60,8 @@ export async function waitForStatus<S extends object>(
 
 function describe(object: Progressing | undefined): string {
   const { phase = 'not seen by the operator yet', conditions = [] } = object?.status ?? {};
-  // Of these two, false is the good state.
-  const good = ['Progressing', 'Degraded'];
+  // Of these, false is the good state.
+  const good = ['Progressing', 'Degraded', 'NextRestartWouldFail', 'OpensWithoutHSM'];
   const open = conditions
     .filter(({ type, status }) => status !== 'True' && !good.includes(type))
     .map(({ message, reason }) => message ?? reason);

@@ -4,7 +4,7 @@ import { VaultClientError } from './errors.ts';
 
 /** Body of PUT sys/ceremony/{id}, by the names of the API. */
 export interface CeremonyRequest {
-  readonly type: 'rotate-recovery' | 'generate-root';
+  readonly type: 'rotate-recovery' | 'generate-root' | 'break-glass';
   readonly digest: string;
   readonly ceremony: { readonly namespace: string; readonly name: string };
   readonly threshold?: number;
@@ -35,11 +35,15 @@ export interface RecoveryShares {
   readonly generation: number;
   readonly threshold: number;
   readonly createdAt: string;
-  readonly holders: readonly {
-    readonly name: string;
-    readonly fingerprint: string;
-    readonly proofKey: string;
-  }[];
+  readonly holders: readonly ShareHolder[];
+  /** Who can open the vault without its HSM; empty while the break-glass seal is off. */
+  readonly breakGlass: readonly ShareHolder[];
+}
+
+export interface ShareHolder {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly proofKey: string;
 }
 
 /** OpenPGP messages, base64 of the binary. */
@@ -101,11 +105,10 @@ export class CeremonyCalls {
       generation: numberOf(body['generation']),
       threshold: numberOf(body['threshold']),
       createdAt: textOf(body['created_at']),
-      holders: objects(body['holders']).map((each) => ({
-        name: textOf(each['name']),
-        fingerprint: textOf(each['fingerprint']),
-        proofKey: textOf(each['proof_key']),
-      })),
+      holders: objects(body['holders']).map(readHolder),
+      breakGlass: isJsonObject(body['break_glass'])
+        ? objects(body['break_glass']['holders']).map(readHolder)
+        : [],
     }));
   }
 
@@ -161,6 +164,14 @@ function readState(body: JsonObject): CeremonyState {
         ? { expiresAt: textOf(token['expires_at']), state: textOf(token['state']) }
         : undefined,
     engineTime: textOf(body['engine_time']),
+  };
+}
+
+function readHolder(body: JsonObject): ShareHolder {
+  return {
+    name: textOf(body['name']),
+    fingerprint: textOf(body['fingerprint']),
+    proofKey: textOf(body['proof_key']),
   };
 }
 

@@ -218,6 +218,9 @@ function readSealBackends(body: JsonObject): SealBackends {
   return {
     healthy: body['healthy'] === true,
     configured,
+    breakGlass:
+      Array.isArray(backends) &&
+      backends.some((each) => isJsonObject(each) && each['name'] === 'break-glass'),
     restartKnown: typeof restart === 'boolean',
     restartFailure:
       restart === true

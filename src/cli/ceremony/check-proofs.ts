@@ -40,6 +40,6 @@ export function checkProofs({ plan, proofs, entries }: Evidence, { open }: Known
   if (missing.length === 0) return found;
   const text = `There is no proof of a share by ${listed(missing)}.`;
   // New shares come into force only when everybody has proved theirs.
-  const must = plan.manifest.type === 'RotateRecovery' && !open;
+  const must = ['RotateRecovery', 'BreakGlass'].includes(plan.manifest.type) && !open;
   return [...found, must ? wrong(text) : note(text)];
 }

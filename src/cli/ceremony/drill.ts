@@ -19,7 +19,7 @@ export async function drill(context: CeremonyContext): Promise<number> {
   const custodian = required(context, 'as', 'your name as a custodian');
   const { name, digest, manifest, cluster } = await loadSource(context, word);
   const { ceremony, type } = manifest;
-  const makesShares = type === 'Initialize' || type === 'RotateRecovery';
+  const makesShares = type !== 'Drill' && manifest.custodians.length > 0;
   const message = await encryptedShare(context, {
     custodian,
     ceremony: makesShares && cluster !== undefined ? ceremony.name : undefined,

@@ -45,18 +45,21 @@ function purpose(manifest: Manifest): string[] {
         `then there are ${shares}`,
         'The old shares stay right until every new custodian has proved to have theirs.',
       ];
+    case 'BreakGlass':
+      return custodians.length === 0
+        ? [
+            `Turn the break-glass seal of ${vault.name} off: it is opened by its HSM only.`,
+            'Copies of its storage from before stay openable by the shares of before.',
+          ]
+        : [
+            `Turn the break-glass seal of ${vault.name} on: any ${threshold} of ${custodians.length} custodians together can open it`,
+            'without its HSM, from its storage or a backup of it. This is meant for a lost HSM, and is as strong as they are.',
+          ];
     case 'GenerateRoot':
       return [
         `Make a root token of ${vault.name}, encrypted to ${requester ?? 'nobody'}.`,
         `It ends by itself after ${ttl ?? 'an unknown time'}.`,
       ];
-    case 'BreakGlass':
-      return custodians.length === 0
-        ? [`Turn the break-glass seal of ${vault.name} off.`]
-        : [
-            `Turn the break-glass seal of ${vault.name} on: ${custodians.length} shares, any ${threshold} of which`,
-            'open the vault without its HSM, from its storage alone.',
-          ];
     case 'Drill':
       return [
         `Prove that the recovery shares of ${vault.name} can be used, without showing any of them.`,

@@ -1,4 +1,4 @@
-import type { RecoveryCeremony } from './kind.ts';
+import { makesShares, type RecoveryCeremony } from './kind.ts';
 import type { Note } from './note.ts';
 import type { CustodianStatus } from './spec.ts';
 import type { Progress } from './status.ts';
@@ -29,8 +29,8 @@ export function drafts(
   };
   const all = (flag: (each: CustodianStatus) => boolean): boolean =>
     custodians.length > 0 && custodians.every(flag);
-  const shares = type === 'Initialize' || type === 'RotateRecovery';
-  const proves = type === 'RotateRecovery' || type === 'Drill';
+  const shares = makesShares(ceremony);
+  const proves = type === 'Drill' || (shares && type !== 'Initialize');
   const done = act?.state === 'done' || phase === 'Completed';
   const messages = act?.messages ?? [];
   const delivered =

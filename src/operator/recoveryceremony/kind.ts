@@ -49,3 +49,8 @@ export const recoveryCeremonyKind: KindDefinition = {
     { name: 'Digest', type: 'string', jsonPath: '.status.manifestDigest', priority: 1 },
   ],
 };
+
+/** Whether a ceremony makes new shares, for the custodians that it names. */
+export function makesShares({ spec }: RecoveryCeremony): boolean {
+  return spec.custodians.length > 0;
+}

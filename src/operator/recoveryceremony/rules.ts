@@ -6,8 +6,13 @@ const MAKES_SHARES = "self.type in ['Initialize', 'RotateRecovery']";
 
 const form: readonly CelRule[] = [
   {
-    rule: `(${MAKES_SHARES}) == (has(self.threshold) && self.custodians.size() > 0) && ((${MAKES_SHARES}) || (!has(self.threshold) && self.custodians.size() == 0))`,
-    message: 'Initialize and RotateRecovery name threshold and custodians; other types have neither.',
+    rule: `(${MAKES_SHARES}) == (has(self.threshold) && self.custodians.size() > 0) && ((${MAKES_SHARES}) || (!has(self.threshold) && self.custodians.size() == 0)) || (self.type == 'BreakGlass' && has(self.threshold) == (self.custodians.size() > 0))`,
+    message:
+      'Initialize and RotateRecovery name threshold and custodians, BreakGlass both or, to turn it off, none; other types have neither.',
+  },
+  {
+    rule: "self.type != 'BreakGlass' || (has(self.approvals) && has(self.witnesses))",
+    message: 'BreakGlass lets people open the vault without its HSM: it needs approvals and witnesses.',
   },
   {
     rule: '!has(self.threshold) || self.threshold <= self.custodians.size()',

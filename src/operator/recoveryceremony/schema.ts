@@ -28,7 +28,7 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
     vaultRef: z.object({
       name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }),
     }),
-    type: z.enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill']),
+    type: z.enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill', 'BreakGlass']),
     threshold: z
       .int()
       .min(1)

@@ -4,9 +4,9 @@ import type { Condition } from '../sealedvault/status-schema.ts';
 export interface RecoveryCeremonySpec {
   readonly vaultRef: { readonly name: string };
   readonly type: CeremonyType;
-  /** Initialize and RotateRecovery: of the new shares. */
+  /** Initialize, RotateRecovery, BreakGlass: of the new shares. */
   readonly threshold?: number | undefined;
-  /** Initialize and RotateRecovery: who gets a share each. */
+  /** Initialize, RotateRecovery, BreakGlass: who gets a share each. BreakGlass without any turns it off. */
   readonly custodians: readonly PersonSpec[];
   /** Approvers, witnesses and requester who get no share. */
   readonly people: readonly PersonSpec[];
@@ -19,7 +19,7 @@ export interface RecoveryCeremonySpec {
   readonly cancel: boolean;
 }
 
-export type CeremonyType = 'Initialize' | 'RotateRecovery' | 'GenerateRoot' | 'Drill';
+export type CeremonyType = 'Initialize' | 'RotateRecovery' | 'GenerateRoot' | 'Drill' | 'BreakGlass';
 
 export interface PersonSpec {
   readonly name: string;

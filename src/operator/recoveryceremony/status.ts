@@ -3,7 +3,7 @@ import type { Condition } from '../sealedvault/status-schema.ts';
 import type { ActOutcome } from './acts/act.ts';
 import { type Drafts, drafts } from './conditions.ts';
 import { custodianStatus, deliveryOf } from './custodian-status.ts';
-import type { RecoveryCeremony } from './kind.ts';
+import { makesShares, type RecoveryCeremony } from './kind.ts';
 import type { Note } from './note.ts';
 import type { KeyFinding } from './people/keys.ts';
 import type { Manifest } from './plan/manifest.ts';
@@ -71,10 +71,6 @@ function settled(
   now: number,
 ): Condition[] {
   return found.map((draft) => conditionOf(draft, before, generation, now));
-}
-
-export function makesShares({ spec }: RecoveryCeremony): boolean {
-  return spec.type === 'Initialize' || spec.type === 'RotateRecovery';
 }
 
 function people({ spec, status }: RecoveryCeremony, manifest: Manifest | undefined): readonly string[] {

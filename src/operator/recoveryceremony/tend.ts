@@ -1,3 +1,4 @@
+import { makesShares } from './kind.ts';
 import { CeremonyCalls } from '../../client/ceremony.ts';
 import { VaultClientError } from '../../client/errors.ts';
 import type { ReconcileResult } from '../runtime/runtime.ts';
@@ -52,16 +53,20 @@ async function seal(run: CeremonyRun, evidence: Evidence): Promise<boolean> {
 }
 
 async function lateReceipts(run: CeremonyRun, evidence: Evidence): Promise<void> {
-  if (run.receipts.unjudged().length === 0) return;
-  const { status, spec } = run.ceremony;
+  if (run.receipts.unjudged().length > 0) await judgeLate(run, evidence);
+  // From the evidence, not from this look: what an earlier one judged may not have come into the status.
+  const proven = new Set(evidence.bundle.proofs.map(({ custodian }) => custodian));
+  if (proven.size > 0) run.observe({ proven });
+}
+
+async function judgeLate(run: CeremonyRun, evidence: Evidence): Promise<void> {
+  const { status } = run.ceremony;
   const sent = new Map(
     (status?.custodians ?? []).flatMap(({ name, sha256 }) => (sha256 === undefined ? [] : [[name, sha256]])),
   );
-  const makesShares = spec.type === 'Initialize' || spec.type === 'RotateRecovery';
-  const inForce = makesShares && status?.phase === 'Completed';
+  const inForce = makesShares(run.ceremony) && status?.phase === 'Completed';
   await run.receipts.judge(evidence, inForce ? lateProver(run) : tooLate, sent);
   recordProofs(evidence, run.context.clock.now());
-  run.observe({ proven: new Set(evidence.bundle.proofs.map(({ custodian }) => custodian)) });
 }
 
 const tooLate: Prover = async () => ({ verdict: refuse('The ceremony is over.'), proofKey: '' });
@@ -76,7 +81,7 @@ function lateProver(run: CeremonyRun): Prover {
     const { generation } = run.ceremony.status ?? {};
     if (generation !== undefined && generation !== shares.generation)
       return { verdict: refuse('These shares were replaced: they are not in force any more.'), proofKey: '' };
-    return proverWith(proofKeysOf(shares))(custodian, text, proof);
+    return proverWith(proofKeysOf(shares, run.ceremony.spec.type))(custodian, text, proof);
   };
 }
 

@@ -10,6 +10,7 @@ export interface Finding {
     | 'HSMReachable'
     | 'NextRestartWouldFail'
     | 'SealKeyStrong'
+    | 'OpensWithoutHSM'
     | 'TLSReady'
     | 'CredentialsAvailable'
     | 'Progressing'
@@ -21,6 +22,8 @@ export interface Finding {
 
 export type Reason =
   | RecoveryReason
+  | 'BreakGlassOff'
+  | 'BreakGlassOn'
   | 'CertificateExpired'
   | 'CertificatesValid'
   | 'HSMFailing'

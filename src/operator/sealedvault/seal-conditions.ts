@@ -3,7 +3,7 @@ import type { EngineState } from './pods.ts';
 
 /** What is true of a vault's seal: whether it works now, whether a restart would, and how its key is kept. */
 export function sealFindings(engine: EngineState | undefined): readonly Finding[] {
-  return [...usability(engine), restart(engine), key(engine)];
+  return [...usability(engine), restart(engine), key(engine), people(engine)];
 }
 
 /** The engine's probe says how the HSM fares; before it was ever used, the warnings say what is wrong. */
@@ -80,6 +80,17 @@ function key(engine: EngineState | undefined): Finding {
     reason: 'KeyProtected',
     message: sentence(warnings) ?? 'The key cannot be read out of the HSM, and never could.',
   };
+}
+
+function people(engine: EngineState | undefined): Finding {
+  const type = 'OpensWithoutHSM';
+  if (engine?.seal === undefined)
+    return { type, status: 'Unknown', reason: 'NotObserved', message: 'The seal was not seen yet.' };
+  if (!engine.seal.breakGlass)
+    return { type, status: 'False', reason: 'BreakGlassOff', message: 'The HSM alone opens the vault.' };
+  const message =
+    'The break-glass seal is on: a quorum of its custodians opens the vault, or a backup of it, without the HSM.';
+  return { type, status: 'True', reason: 'BreakGlassOn', message };
 }
 
 /** A text of the engine as a sentence of bounded length. */

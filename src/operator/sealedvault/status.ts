@@ -120,8 +120,9 @@ export function transitions(
     if (condition.status === 'Unknown' || condition.type === 'Unsealed' || condition.type === 'Progressing')
       return [];
     if (condition.type === 'HSMReachable' && last === undefined && condition.status === 'True') return [];
-    const quiet = condition.type === 'NextRestartWouldFail' || condition.type === 'SealKeyStrong';
-    const bad = condition.type === 'NextRestartWouldFail' ? 'True' : 'False';
+    const badWhenTrue = condition.type === 'NextRestartWouldFail' || condition.type === 'OpensWithoutHSM';
+    const quiet = badWhenTrue || condition.type === 'SealKeyStrong';
+    const bad = badWhenTrue ? 'True' : 'False';
     if (quiet && condition.status !== bad && (last === undefined || last.status === 'Unknown')) return [];
     const warning =
       condition.status === bad &&

@@ -211,6 +211,44 @@ test('GenerateRoot gives one requester a token that can be revoked', async () =>
   expect(await bench.steps('root')).toContain('engine token-revoked');
 });
 
+test('BreakGlass turns the seal on for custodians who proved their shares, and off again', async () => {
+  const glass = {
+    type: 'BreakGlass',
+    people: ['boss', 'wit'],
+    approvals: { approvers: ['boss'], required: 1 },
+    witnesses: { names: ['wit'], required: 1 },
+  };
+  const backends = async (): Promise<string[]> =>
+    (await bench.engine.call('GET', 'sys/seal-backend-status')).body.backends.map(({ name }: { name: string }) => name);
+  const play = async (name: string): Promise<void> => {
+    await bench.approve(name, 'boss');
+    await bench.phase(name, 'Collecting');
+    for (const who of ['ada', 'joan']) expect((await bench.submit(name, share(who))).status).toBe(200);
+  };
+  const finish = async (name: string): Promise<void> => {
+    const made = await bench.phase(name, 'AwaitingWitness');
+    await bench.witness(name, 'wit', headOf(made));
+    await bench.phase(name, 'Completed');
+  };
+  await bench.make('glass-on', { ...glass, threshold: 2, custodians: ['ada', 'grace', 'edith'] });
+  await play('glass-on');
+  await bench.phase('glass-on', 'Proving');
+  expect(await backends()).not.toContain('break-glass');
+  for (const who of ['ada', 'grace', 'edith']) {
+    const text = await bench.share('glass-on', who);
+    shares.set(`glass of ${who}`, text);
+    expect(await bench.receipt('glass-on', who, { share: text })).toMatchObject({ accepted: true });
+  }
+  await finish('glass-on');
+  expect(await backends()).toContain('break-glass');
+  // Recovery shares are what they were.
+  expect(condition(await bench.phase('glass-on', 'Completed'), 'Verified').status).toBe('True');
+  await bench.make('glass-off', glass);
+  await play('glass-off');
+  await finish('glass-off');
+  expect(await backends()).not.toContain('break-glass');
+});
+
 test('a schedule makes drills, and the vault says how well its recovery key is kept', async () => {
   await bench.kinds.kubectl.run(['--namespace', VAULTS, 'delete', 'recoveryceremony', 'drill', 'drill-2']);
   await bench.kinds.wait('sv/demo', (found) => condition(found, 'RecoveryReady').status === 'True');

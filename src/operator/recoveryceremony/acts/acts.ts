@@ -10,6 +10,7 @@ export function performAct(input: ActInput): Promise<ActOutcome> {
       return initialize(input);
     case 'RotateRecovery':
     case 'GenerateRoot':
+    case 'BreakGlass':
       return quorum(input);
     case 'Drill':
       return drill(input);

@@ -15,7 +15,11 @@ export async function sharesInForce(
   }
 }
 
-/** @returns the keys that proofs are checked with, by the names of the holders */
-export function proofKeysOf({ holders }: Pick<RecoveryShares, 'holders'>): ReadonlyMap<string, string> {
-  return new Map(holders.map(({ name, proofKey }) => [name, proofKey]));
+/** @returns the keys that proofs of a ceremony of this type are checked with, by the names of the holders */
+export function proofKeysOf(
+  { holders, breakGlass }: Pick<RecoveryShares, 'holders' | 'breakGlass'>,
+  type: string,
+): ReadonlyMap<string, string> {
+  const made = type === 'BreakGlass' ? breakGlass : holders;
+  return new Map(made.map(({ name, proofKey }) => [name, proofKey]));
 }

@@ -50,24 +50,26 @@ export async function committed(
   const fetched = await fetchMessages(calls, input);
   if ('outcome' in fetched) return fetched.outcome;
   const { messages } = fetched;
-  if (manifest.type === 'RotateRecovery')
+  if (makesShares(manifest))
     evidence.add({ who: 'engine', step: 'shares-made', facts: counts(manifest) }, now);
   const { names: delivered, conflict } = await deliver(messages, input);
   const done = { messages, delivered, note: note('Committed', 'The ceremony is complete.') } as const;
   if (conflict !== undefined) return { ...done, state: 'failed', phase: 'Delivering', note: conflict };
   if (manifest.type === 'GenerateRoot')
     return { ...done, state: 'done', phase: 'Delivering', ...tokenOf(state) };
+  // The break-glass seal was turned off.
+  if (!makesShares(manifest)) return { ...done, state: 'done', phase: 'Collecting' };
   const inForce = await sharesInForce(calls, context.signal);
   if (inForce === undefined)
     return { ...done, ...waiting('Proving', 'VaultNotReachable', 'The vault does not answer now.') };
-  const keys = proofKeysOf(inForce);
+  const keys = proofKeysOf(inForce, manifest.type);
   evidence.settle(keys);
   await input.judgeReceipts(proverWith(keys), sentOf(messages));
   const proven = provenOf(state);
   recordProofs(evidence, now);
   const progress = `${proven.size}/${state.custodians.length}`;
-  const { generation } = inForce;
-  return { ...done, state: 'done', phase: 'Proving', generated: true, generation, proven, progress };
+  const sets = manifest.type === 'RotateRecovery' ? { generation: inForce.generation } : {};
+  return { ...done, state: 'done', phase: 'Proving', generated: true, ...sets, proven, progress };
 }
 
 /** Every proof that is checked is a step, with the key that checks it. */
@@ -92,12 +94,12 @@ async function fetchMessages(
   calls: CeremonyCalls,
   { manifest, context }: ActInput,
 ): Promise<{ readonly messages: readonly Message[] } | { readonly outcome: ActOutcome }> {
+  if (manifest.type !== 'GenerateRoot' && !makesShares(manifest)) return { messages: [] };
   const reply = await calls.messages(manifest.ceremony.uid, { signal: context.signal });
   if (!reply.ok) return { outcome: refused(reply.status, reply.message, 'Delivering') };
   const { shares, rootToken } = reply.body;
-  const rotation = manifest.type === 'RotateRecovery';
   const given = {
-    shares: rotation ? (manifest.custodians ?? []).map(({ name }) => shares[name]) : [],
+    shares: (manifest.custodians ?? []).map(({ name }) => shares[name]),
     rootToken,
   };
   const messages = readMessages(manifest, given, holderOf(manifest));
@@ -106,6 +108,10 @@ async function fetchMessages(
   return {
     outcome: { state: 'failed', phase: 'Delivering', note: note('EngineAnswerUnusable', message) },
   };
+}
+
+function makesShares({ custodians = [] }: Manifest): boolean {
+  return custodians.length > 0;
 }
 
 function holderOf(manifest: Manifest): FrozenPerson | undefined {

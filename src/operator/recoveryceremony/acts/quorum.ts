@@ -4,7 +4,7 @@ import { type Manifest, personOf } from '../plan/manifest.ts';
 import { type ActInput, type ActOutcome, refused, unreachable, waiting } from './act.ts';
 import { committed, proving } from './outcome.ts';
 
-/** An act for which the holders of today give their shares to the engine: RotateRecovery and GenerateRoot. */
+/** An act for which the holders of today give their shares to the engine: all but Initialize and Drill. */
 export async function quorum(input: ActInput): Promise<ActOutcome> {
   try {
     const client = await input.client();
@@ -99,10 +99,10 @@ function record(state: CeremonyState, { ceremony, evidence, context }: ActInput)
 function request(manifest: Manifest, digest: string): CeremonyRequest {
   const { namespace, name } = manifest.ceremony;
   const base = { digest, ceremony: { namespace, name } };
-  if (manifest.type === 'RotateRecovery')
+  if (manifest.type !== 'GenerateRoot')
     return {
       ...base,
-      type: 'rotate-recovery',
+      type: manifest.type === 'BreakGlass' ? 'break-glass' : 'rotate-recovery',
       threshold: manifest.threshold ?? 0,
       custodians: (manifest.custodians ?? []).map((each) => ({ name: each.name, pgp_key: each.publicKey })),
     };

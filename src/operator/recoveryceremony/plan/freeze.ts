@@ -25,7 +25,7 @@ export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs)
   const { keyLabel, keyId } = vault.spec.hsm;
   const frozen = (people: readonly PersonSpec[]): readonly FrozenPerson[] =>
     people.flatMap((each) => freezePerson(each, findings));
-  const makesShares = spec.type === 'Initialize' || spec.type === 'RotateRecovery';
+  const makesShares = spec.custodians.length > 0;
   const named = frozen(spec.people ?? []);
   const drilled =
     spec.type === 'Drill' ? (inputs.holders?.custodians ?? []).map((each) => holderOf(each, named)) : [];

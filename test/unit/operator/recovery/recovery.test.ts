@@ -15,6 +15,7 @@ const shares = (names: string[], threshold = 2): RecoveryWorld['shares'] => ({
   generation: 2,
   threshold,
   createdAt: at(10),
+  breakGlass: [],
   holders: names.map((name) => ({ name, fingerprint: '', proofKey: name })),
 });
 

@@ -43,6 +43,7 @@ export function podWith(
     seal: {
       healthy: true,
       configured: true,
+      breakGlass: false,
       restartKnown: true,
       restartFailure: undefined,
       key: { strong: true, warnings: [] },
