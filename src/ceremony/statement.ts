@@ -32,7 +32,14 @@ export function witnessText(
   ]);
 }
 
-/** What a custodian says of a share that came. */
+/** What the storage of a share is called when it is lost. */
+export const LOST = 'lost';
+
+/** What custodians take on with a share (PCI DSS 3.7.8), in one line. */
+const DUTIES =
+  'I keep this share apart from the key that decrypts it, show it to nobody, give it to no ceremony that I do not agree to, answer drills, and report its loss or my leaving at once';
+
+/** What a custodian says of a share: that it came, where it is kept, and the duties that come with it; or that it is lost. */
 export function receiptText(
   ceremony: CeremonyName,
   {
@@ -45,6 +52,7 @@ export function receiptText(
     ['custodian', custodian],
     ['share-message-sha256', sha256],
     ['stored', storage],
+    ...(storage === LOST ? [] : [['duties', DUTIES] as const]),
   ]);
 }
 

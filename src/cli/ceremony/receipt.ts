@@ -1,5 +1,5 @@
 import { proveShare } from '../../ceremony/share-proof.ts';
-import { possessionText, receiptText } from '../../ceremony/statement.ts';
+import { LOST, possessionText, receiptText } from '../../ceremony/statement.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type CeremonyContext, oneWord, required } from './context.ts';
 import { personsGpg } from './gpg.ts';
@@ -7,9 +7,6 @@ import { send, sendFile } from './outbox.ts';
 import { encryptedShare, messageHash, openShare } from './share.ts';
 import { expectRole, signAfterAsking } from './sign.ts';
 import { loadSource } from './source.ts';
-
-/** Says, as a place of storage, that the share is lost. */
-const LOST = 'lost';
 
 /**
  * `receipt NAME|FILE --as CUSTODIAN --storage TEXT`: says that the share came, can be decrypted, and where it is kept; the

@@ -122,8 +122,8 @@ function acknowledgements(evidence: Evidence): string {
       : [name, 'no signed receipt', '', proven];
   });
   if (rows.length === 0) return '<p>This ceremony gave out no shares.</p>';
-  return `<p>Each custodian below has signed, with their own key, that the share named by its hash came to them and where it is stored.
-Whether a signature is valid is in section 8. The duties of section 2 are acknowledged by signing section 9.</p>
+  return `<p>Each custodian below has signed, with their own key, that the share named by its hash came to them, where it is stored, and
+that they take on the duties of a custodian. Whether a signature is valid is in section 8.</p>
 ${table(['Custodian', 'Stored', 'SHA-256 of the encrypted share', 'Possession proved'], rows)}`;
 }
 

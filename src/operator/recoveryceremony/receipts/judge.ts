@@ -1,11 +1,11 @@
 import { checkSignature } from '../../../ceremony/pgp-signature.ts';
 import { isShareProof } from '../../../ceremony/share-proof.ts';
-import { possessionText, receiptText } from '../../../ceremony/statement.ts';
+import { LOST, possessionText, receiptText } from '../../../ceremony/statement.ts';
 import { notTheUser } from '../approvals/judge.ts';
 import type { Proof, Statement } from '../evidence/bundle.ts';
 import { ceremonyName, type Manifest, personOf } from '../plan/manifest.ts';
 import { accept, refuse, type Verdict } from '../verdict.ts';
-import { LOST, type ShareReceipt } from './kind.ts';
+import { type ShareReceipt } from './kind.ts';
 
 /** What a receipt is worth; undefined while it cannot be told yet. */
 export interface JudgedReceipt {

@@ -1,3 +1,4 @@
+import { LOST } from '../../../ceremony/statement.ts';
 import { z } from 'zod';
 import { cel, type KindDefinition } from '../../crd.ts';
 import type { KubeObject, ResourceType } from '../../runtime/runtime.ts';
@@ -11,9 +12,6 @@ export const SHARE_RECEIPT: ResourceType = {
   kind: 'ShareReceipt',
   plural: 'sharereceipts',
 };
-
-/** `storage` of a receipt that says that the share is lost. */
-export const LOST = 'lost';
 
 export interface ShareReceiptSpec {
   readonly ceremonyRef: { readonly name: string };

@@ -1,3 +1,4 @@
+import { LOST } from '../../../ceremony/statement.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import type { RecoveryCeremony } from '../kind.ts';
@@ -5,7 +6,7 @@ import { signedBy } from '../people/moment.ts';
 import { reportVerdict } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { type JudgedReceipt, judgeReceipt, type Prover } from './judge.ts';
-import { LOST, SHARE_RECEIPT, type ShareReceipt } from './kind.ts';
+import { SHARE_RECEIPT, type ShareReceipt } from './kind.ts';
 
 /** What custodians said and proved of one ceremony. */
 export class Receipts {
