@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { fromBase64, toBase64, toHex } from '../../lib/bytes.ts';
+import { fromBase64 } from '../../lib/bytes.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data } from '../logical/response.ts';
+import { randomPaths } from '../logical/random-paths.ts';
 import type { SysPort } from './port.ts';
 
-const MAX_BYTES = 128 * 1024;
-const SOURCES = ['platform', 'seal', 'all'];
 /** Hash functions by the names of the API, as OpenSSL calls them. */
 const HASHES: Readonly<Record<string, string>> = {
   'sha2-224': 'sha224',
@@ -19,62 +18,8 @@ const HASHES: Readonly<Record<string, string>> = {
 };
 
 /** tools/random, tools/hash and decode-token. */
-export function toolPaths(port: SysPort): Path[] {
-  return [...randomPaths(port), ...hashPaths(), decodeTokenPath()];
-}
-
-function randomPaths({ random, keyRandom }: SysPort): Path[] {
-  const bytesOf = async (source: string, length: number): Promise<Uint8Array> => {
-    if (source === 'platform') return random.bytes(length);
-    if (source === 'seal') return keyRandom.external(length);
-    const [platform, seal] = [random.bytes(length), await keyRandom.external(length)];
-    return platform.map((byte, index) => byte ^ (seal[index] ?? 0));
-  };
-  return ['tools/random', 'tools/random/:source', 'tools/random/:source/:urlbytes'].map((pattern) =>
-    path({
-      pattern,
-      synopsis: 'Generate random bytes',
-      fields: {
-        urlbytes: {
-          type: 'string',
-          description: 'The number of bytes to generate, in the URL.',
-          default: '',
-        },
-        bytes: { type: 'int', description: 'The number of bytes to generate.', default: 32 },
-        format: { type: 'string', description: 'Encoding: hex or base64.', default: 'base64' },
-        source: { type: 'string', description: 'Where from: platform, seal or all.', default: 'platform' },
-      },
-      operations: {
-        update: {
-          summary: 'Generate random bytes.',
-          handler: async (_request, fields) => {
-            const isSource = SOURCES.includes(fields.source);
-            const inPath = fields.urlbytes !== '' ? fields.urlbytes : isSource ? '' : fields.source;
-            const source = isSource || fields.urlbytes !== '' ? fields.source : 'platform';
-            if (inPath !== '' && !/^\d{1,9}$/.test(inPath))
-              return badRequest(`error parsing url-set byte count: ${JSON.stringify(inPath)}`);
-            const length = inPath === '' ? fields.bytes : Number(inPath);
-            if (length < 1) return badRequest('"bytes" cannot be less than 1');
-            if (length > MAX_BYTES) return badRequest(`"bytes" should be less than ${MAX_BYTES}`);
-            if (fields.format !== 'hex' && fields.format !== 'base64')
-              return badRequest(`unsupported encoding format "${fields.format}"; must be "hex" or "base64"`);
-            if (!SOURCES.includes(source))
-              return badRequest(
-                `unsupported entropy source ${JSON.stringify(source)}; must be "platform" or "seal", or "all"`,
-              );
-            const bytes = await bytesOf(source, length);
-            const encoded = fields.format === 'hex' ? toHex(bytes) : toBase64(bytes);
-            return data(
-              { random_bytes: encoded },
-              source === 'platform' || keyRandom.augmented
-                ? []
-                : ['no seal/entropy augmentation available, using platform entropy source'],
-            );
-          },
-        },
-      },
-    }),
-  );
+export function toolPaths({ random, keyRandom }: SysPort): Path[] {
+  return [...randomPaths('tools/random', random, keyRandom), ...hashPaths(), decodeTokenPath()];
 }
 
 function hashPaths(): Path[] {

@@ -18,7 +18,7 @@ import { hmacPaths } from './path-hmac.ts';
 import { importPaths } from './path-import.ts';
 import { keyConfigPaths } from './path-key-config.ts';
 import { keyPaths } from './path-keys.ts';
-import { randomPaths } from './path-random.ts';
+import { randomPaths } from '../../logical/random-paths.ts';
 import { rewrapPaths } from './path-rewrap.ts';
 import { signPaths } from './path-sign.ts';
 import { softDeletePaths } from './path-soft-delete.ts';
@@ -72,7 +72,7 @@ export function createTransit(
       ...verifyPaths(store),
       ...hmacPaths(store),
       ...hashPaths(),
-      ...randomPaths(random, keyRandom),
+      ...randomPaths('random', random, keyRandom),
       ...exportPaths(store),
       ...byokExportPaths(store),
       ...backupPaths(store),

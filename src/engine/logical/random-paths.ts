@@ -1,23 +1,27 @@
-import { toBase64, toHex } from '../../../lib/bytes.ts';
-import type { KeyRandom } from '../../../lib/key-random.ts';
-import type { Random } from '../../../lib/random.ts';
-import { type Path, path } from '../../logical/logical.ts';
-import { badRequest, data } from '../../logical/response.ts';
+import { toBase64, toHex } from '../../lib/bytes.ts';
+import type { KeyRandom } from '../../lib/key-random.ts';
+import type { Random } from '../../lib/random.ts';
+import { type Path, path } from './logical.ts';
+import { badRequest, data } from './response.ts';
 
 const MAX_BYTES = 128 * 1024;
 const SOURCES = ['platform', 'seal', 'all'];
 
-/** random/: random bytes. One segment in the path is a source or a number of bytes, two are both. */
-export function randomPaths(random: Random, keyRandom: KeyRandom): Path[] {
+/**
+ * Random bytes, as transit and sys/tools give them. One segment behind the pattern is a source or a number of bytes, two are
+ * both.
+ * @param pattern such as `tools/random`
+ */
+export function randomPaths(pattern: string, random: Random, keyRandom: KeyRandom): Path[] {
   const bytesOf = async (source: string, length: number): Promise<Uint8Array> => {
     if (source === 'platform') return random.bytes(length);
     if (source === 'seal') return keyRandom.external(length);
     const [platform, seal] = [random.bytes(length), await keyRandom.external(length)];
     return platform.map((byte, index) => byte ^ (seal[index] ?? 0));
   };
-  return ['random', 'random/:source', 'random/:source/:urlbytes'].map((pattern) =>
+  return ['', '/:source', '/:source/:urlbytes'].map((more) =>
     path({
-      pattern,
+      pattern: pattern + more,
       synopsis: 'Generate random bytes',
       fields: {
         urlbytes: {
