@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
+import { installed } from '../../lib/installed.ts';
 import type { EdgeOptions } from './http.ts';
 
 /**
@@ -14,7 +14,7 @@ import type { EdgeOptions } from './http.ts';
  *     Headers of sys/config/ui/headers are added, and cannot weaken this.
  * I3  The page has no endpoints of its own: what it sends goes to the API, which does not trust it.
  */
-const PAGE = fileURLToPath(new URL('./ceremony-page/', import.meta.url));
+const PAGE = installed('engine/http/ceremony-page');
 const OPENPGP = join(dirname(createRequire(import.meta.url).resolve('openpgp')), '../lightweight');
 
 const HTML = 'text/html; charset=utf-8';

@@ -219,7 +219,9 @@ test('BreakGlass turns the seal on for custodians who proved their shares, and o
     witnesses: { names: ['wit'], required: 1 },
   };
   const backends = async (): Promise<string[]> =>
-    (await bench.engine.call('GET', 'sys/seal-backend-status')).body.backends.map(({ name }: { name: string }) => name);
+    (await bench.engine.call('GET', 'sys/seal-backend-status')).body.backends.map(
+      ({ name }: { name: string }) => name,
+    );
   const play = async (name: string): Promise<void> => {
     await bench.approve(name, 'boss');
     await bench.phase(name, 'Collecting');

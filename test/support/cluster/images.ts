@@ -22,6 +22,7 @@ export const projectImageInputs: readonly string[] = [
   'package-lock.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'deploy/bundle.ts',
   'src',
 ];
 

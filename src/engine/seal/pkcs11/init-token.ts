@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { installedProgram } from '../../../lib/installed.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { libraryEnvironment } from './library-env.ts';
 import { HsmError } from './errors.ts';
@@ -24,9 +24,7 @@ export interface InitializedToken {
   readonly created: boolean;
 }
 
-const PROGRAM = fileURLToPath(
-  new URL(`./agent/init-token.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+const PROGRAM = installedProgram('engine/seal/pkcs11/agent/init-token');
 const TIMEOUT_MS = 60_000;
 
 /**

@@ -1,17 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { installedProgram } from '../../../lib/installed.ts';
 import type { Logger } from '../../../lib/log.ts';
 import { HsmError } from './errors.ts';
 import { decodeMessage, encodeMessage, type Message } from './message.ts';
 import { readError } from './protocol.ts';
 
-/** From the sources it is TypeScript, from the build JavaScript. */
-const PROGRAMS = { seal: './agent/main', keys: './agent/held-main' } as const;
-
-function programOf(name: keyof typeof PROGRAMS): string {
-  const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fileURLToPath(new URL(`${PROGRAMS[name]}.${suffix}`, import.meta.url));
-}
+const PROGRAMS = {
+  seal: 'engine/seal/pkcs11/agent/main',
+  keys: 'engine/seal/pkcs11/agent/held-main',
+} as const;
 
 const MAX_LAST_WORDS = 2_000;
 
@@ -63,7 +60,7 @@ export class ModuleProcess {
     log: Logger,
     program: keyof typeof PROGRAMS = 'seal',
   ): Promise<ModuleProcess> {
-    const child = fork(programOf(program), [], {
+    const child = fork(installedProgram(PROGRAMS[program]), [], {
       env: { ...env },
       // A signal must not open a debugger, also before the program has its handler.
       execArgv: ['--disable-sigusr1'],
