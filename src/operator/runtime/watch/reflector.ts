@@ -138,7 +138,9 @@ export class Reflector {
       log.warn(fields, 'the API server forbids a watch');
       return this.#times.forbiddenMs * (0.75 + 0.5 * random.fraction());
     }
-    if (error?.status === 410) log.debug(fields, 'a watch is too old; listing again');
+    // Of a kind that nobody uses, an API server may have nothing to tell for minutes.
+    if (error?.reason === 'Silent') log.debug(fields, 'a watch is silent; watching again');
+    else if (error?.status === 410) log.debug(fields, 'a watch is too old; listing again');
     else log.warn(fields, 'a list or watch failed');
     // Anything but a lost connection may mean that the version is worth nothing any more.
     if (error?.status !== 0) this.#version = undefined;
