@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { harden } from '../../src/engine/process/harden.ts';
 import { children, makeToken } from '../seal/support.ts';
+import { until } from '../support/cluster/command.ts';
 import { EngineProcess } from './support/process.ts';
 
 const PIN = 'canary-pin-4Rw';
@@ -70,10 +71,14 @@ describe('a debugger', () => {
 
 describe('core dumps', () => {
   test('are forbidden to the engine and to the process that holds the PIN, whatever the machine allows', async () => {
-    engine = new EngineProcess(makeToken(PIN));
-    await engine.start({ through: ['prlimit', '--core=1048576:1048576'] });
-    const [child] = children(engine.pid);
-    expect(coreLimit(engine.pid)).toMatch(/^0\s+0$/);
+    const started = new EngineProcess(makeToken(PIN));
+    engine = started;
+    await started.start({ through: ['prlimit', '--core=1048576:1048576'] });
+    const [child] = await until('its process', 30_000, () => {
+      const found = children(started.pid);
+      return found.length > 0 ? found : undefined;
+    });
+    expect(coreLimit(started.pid)).toMatch(/^0\s+0$/);
     expect(coreLimit(child ?? 0)).toMatch(/^0\s+0$/);
   });
 

@@ -11,6 +11,11 @@ const POLL_MS = 2_000;
 
 /** @type {Ceremony | undefined} */
 let current;
+/**
+ * The one that was shown last: also over a time in which the vault showed none, what was compared belongs to it.
+ * @type {Ceremony | undefined}
+ */
+let shown;
 
 /**
  * @param {string} path below /v1/
@@ -50,8 +55,9 @@ async function refresh() {
 
 /** @param {Ceremony} next */
 function take(next) {
-  const before = current;
+  const before = shown;
   current = next;
+  shown = next;
   show(next);
   const changed =
     before !== undefined &&
