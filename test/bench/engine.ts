@@ -149,6 +149,9 @@ export async function benchEngine(): Promise<Row[]> {
 }
 
 async function idleMemory(engine: EngineProcess): Promise<Row[]> {
+  await engine.kill('SIGTERM');
+  await engine.start();
+  await engine.active();
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const children = execFileSync('pgrep', ['-P', String(engine.pid)])
     .toString()
