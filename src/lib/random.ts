@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync, randomInt, randomUUID } from 'node:crypto';
 
-/** Randomness as a port. Bytes are unpooled, so that they may hold a key and be wiped. */
+/** Randomness as a port. Bytes are in memory of their own, so that they may hold a key and be wiped. */
 export interface Random {
   bytes(length: number): Uint8Array;
   uuid(): string;
@@ -12,9 +12,25 @@ export interface Random {
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
+const NONCE = 12;
+
+// A call to the generator costs more than an encryption: nonces, which are no secret, are fetched many at once. Keys never are.
+let ahead = new Uint8Array(0);
+let taken = 0;
+
+function nonce(length: number): Uint8Array {
+  if (taken + length > ahead.length) {
+    ahead = randomFillSync(new Uint8Array(256 * NONCE));
+    taken = 0;
+  }
+  const bytes = ahead.slice(taken, taken + length);
+  taken += length;
+  return bytes;
+}
+
 /** The operating system's generator, through node:crypto. */
 export const systemRandom: Random = {
-  bytes: (length) => randomFillSync(new Uint8Array(length)),
+  bytes: (length) => (length <= NONCE ? nonce(length) : randomFillSync(new Uint8Array(length))),
   uuid: () => randomUUID(),
   fraction: () => randomInt(2 ** 32) / 2 ** 32,
   base62: (length) => {
