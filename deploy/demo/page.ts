@@ -15,13 +15,25 @@ export interface Visit {
 }
 
 /**
+ * Whether there is a Chromium, or one can be installed.
+ * @param report Told when it has to be installed.
+ * @returns Whether there is one.
+ */
+export async function hasBrowser(report: Report): Promise<boolean> {
+  try {
+    await ensurePrograms(['chromium'], report);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Gives a share on the ceremony page, in Chromium, as its holder would.
  * @param visit What they bring.
- * @param report Told when Chromium has to be installed.
  * @throws {Error} When the page does not take the share.
  */
-export async function giveByPage({ port, message, key, picture }: Visit, report: Report): Promise<void> {
-  await ensurePrograms(['chromium'], report);
+export async function giveByPage({ port, message, key, picture }: Visit): Promise<void> {
   const browser = await Browser.start();
   try {
     const page = await browser.page(`https://127.0.0.1:${port}/ui/ceremony/`);
