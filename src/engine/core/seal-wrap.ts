@@ -47,6 +47,9 @@ export class SealWrapUnavailable extends SealedVaultError {
   override readonly code = 'ERR_SEAL_WRAP';
 }
 
+/** Values that are rewrapped together. */
+const AT_ONCE = 32;
+
 /** Of the engine itself: what names tokens and hashes audit entries, and PINs of managed keys. */
 const OWN: SealWrapArea = { prefix: 'sys/', critical: ['token/salt', 'audit/salt', 'managed-keys/'] };
 
@@ -119,7 +122,7 @@ export class SealWrap {
       for (const epoch of await this.#keys.epochs())
         await this.#attempt('a key of seal wrap', async () => {
           await this.#keys.rewrap(epoch);
-          this.#count();
+          this.#count(1);
         });
     });
   }
@@ -199,33 +202,52 @@ export class SealWrap {
       for (const pattern of critical) {
         const path = prefix + pattern;
         if (path.endsWith('/')) await this.#attempt('a folder', () => this.#rewrapBelow(path));
-        else await this.#attempt('a value', () => this.#rewrapValue(path));
+        else await this.#rewrapAll([path]);
       }
     }
   }
 
   async #rewrapBelow(prefix: string): Promise<void> {
+    let batch: string[] = [];
     for (const name of await this.#ports.storage.list(prefix)) {
       if (this.#stop.signal.aborted) return;
       if (name.endsWith('/')) await this.#rewrapBelow(prefix + name);
-      else await this.#attempt('a value', () => this.#rewrapValue(prefix + name));
+      else batch.push(prefix + name);
+      if (batch.length === AT_ONCE) {
+        await this.#rewrapAll(batch);
+        batch = [];
+      }
+    }
+    await this.#rewrapAll(batch);
+  }
+
+  // One call to the HSM and one write for many values; one by one when that fails, so that one does not hold up the others.
+  async #rewrapAll(keys: readonly string[]): Promise<void> {
+    try {
+      await this.#rewrapValues(keys);
+    } catch {
+      for (const key of keys) await this.#attempt('a value', () => this.#rewrapValues([key]));
     }
   }
 
-  #rewrapValue(key: string): Promise<void> {
-    return this.#locked([key], async () => {
+  #rewrapValues(keys: readonly string[]): Promise<void> {
+    return this.#locked(keys, async () => {
       const { storage } = this.#ports;
-      const value = await storage.get(key);
-      if (value === undefined || isWrapped(value) === this.wraps) return;
-      const plain: StorageOperation = { type: 'put', key, value: await this.#unwrap(key, value) };
-      await storage.write(this.wraps ? await this.#wrap([plain], () => true) : [plain]);
-      this.#count();
+      const plain: StorageOperation[] = [];
+      for (const key of keys) {
+        const value = await storage.get(key);
+        if (value === undefined || isWrapped(value) === this.wraps) continue;
+        plain.push({ type: 'put', key, value: await this.#unwrap(key, value) });
+      }
+      if (plain.length === 0) return;
+      await storage.write(this.wraps ? await this.#wrap(plain, () => true) : plain);
+      this.#count(plain.length);
     });
   }
 
-  #count(): void {
+  #count(done: number): void {
     const { processed, succeeded } = this.#status;
-    this.#status = { ...this.#status, processed: processed + 1, succeeded: succeeded + 1 };
+    this.#status = { ...this.#status, processed: processed + done, succeeded: succeeded + done };
   }
 
   // One that fails does not keep the others from their turn.
