@@ -1,7 +1,7 @@
-import { HsmError } from '../errors.ts';
-import { decodeMessage, encodeMessage, type Message, numberField } from '../message.ts';
-import { type AgentCalls, type AgentOp, codecs, errorFields, type Fields, readOp } from '../protocol.ts';
+import { encodeMessage, type Message } from '../message.ts';
+import { type AgentCalls, type AgentOp, codecs, type Fields, readOp } from '../protocol.ts';
 import { Hsm } from './hsm.ts';
+import { serve } from './serve.ts';
 import { readConnect } from './settings.ts';
 
 /**
@@ -38,45 +38,17 @@ function perform<K extends AgentOp>(op: K, message: Message): Fields {
   return codec.writeReply(operations[op](codec.readRequest(message)));
 }
 
-function answer(message: Message): Uint8Array {
-  const id = numberField(message.head, 'id');
-  try {
-    if (message.head['op'] === 'connect') {
-      const { settings, options, pin } = readConnect(message);
-      try {
-        return encodeMessage({ id, key: hsm.connect(settings, pin, options) });
-      } finally {
-        pin.fill(0);
-      }
+serve((message, id) => {
+  if (message.head['op'] === 'connect') {
+    const { settings, options, pin } = readConnect(message);
+    try {
+      return encodeMessage({ id, key: hsm.connect(settings, pin, options) });
+    } finally {
+      pin.fill(0);
     }
-    const { head, parts } = perform(readOp(message), message);
-    const encoded = encodeMessage({ id, ...head }, parts);
-    for (const bytes of Object.values(parts)) bytes.fill(0);
-    return encoded;
-  } catch (error) {
-    return encodeMessage({ id, ...errorFields(error instanceof HsmError ? error : unexpected()) });
   }
-}
-
-function unexpected(): HsmError {
-  return new HsmError('ERR_HSM_OPERATION', {
-    hint: 'the PKCS#11 process failed unexpectedly',
-    repair: 'process',
-  });
-}
-
-function send(bytes: Uint8Array): void {
-  process.send?.(bytes, undefined, undefined, () => bytes.fill(0));
-}
-
-process.on('message', (bytes: unknown) => {
-  if (!(bytes instanceof Uint8Array)) return;
-  const message = decodeMessage(bytes);
-  bytes.fill(0);
-  send(answer(message));
+  const { head, parts } = perform(readOp(message), message);
+  const encoded = encodeMessage({ id, ...head }, parts);
+  for (const bytes of Object.values(parts)) bytes.fill(0);
+  return encoded;
 });
-process.on('disconnect', () => process.exit(0));
-// The parent decides when this process ends; a signal for the whole group must not end it first, nor open a debugger.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
-  process.on(signal, () => {});
-send(encodeMessage({ ready: true }));
