@@ -1,14 +1,15 @@
 import { CelRefusal } from '../../../lib/cel/cel.ts';
 import { isInBlocks } from '../../../lib/cidr.ts';
-import { checkClaims } from '../../../lib/jwt/claims.ts';
-import { ALGORITHMS, JwtRefusal } from '../../../lib/jwt/verify.ts';
+import { JwtRefusal } from '../../../lib/jwt/verify.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
 import { compileProgram, loginOfResult } from './cel-program.ts';
 import type { JwtContext } from './jwt.ts';
+import { verifiedClaims } from './verified-claims.ts';
 
 /** cel/login: a signed token for one of this vault, as the program of a role decides. */
-export function celLoginPaths({ store, issuers, clock }: JwtContext): Path[] {
+export function celLoginPaths(context: JwtContext): Path[] {
+  const { store } = context;
   return [
     path({
       pattern: 'cel/login',
@@ -29,28 +30,16 @@ export function celLoginPaths({ store, issuers, clock }: JwtContext): Path[] {
             const role = await store.celRole(roleName);
             if (role === undefined) return badRequest(`role ${JSON.stringify(roleName)} could not be found`);
             if (values.jwt === '') return badRequest('missing token');
-            const now = clock.now();
-            const claims = await issuers
-              .get(config)
-              .verify(values.jwt, config.algorithms.length === 0 ? ALGORITHMS : config.algorithms);
-            const wrong =
-              claims instanceof JwtRefusal
-                ? claims
-                : checkClaims(
-                    claims,
-                    {
-                      issuer: config.boundIssuer,
-                      audiences: role.boundAudiences,
-                      expirationLeeway: role.expirationLeeway,
-                      notBeforeLeeway: role.notBeforeLeeway,
-                      clockSkewLeeway: role.clockSkewLeeway,
-                    },
-                    now / 1000,
-                  );
-            if (claims instanceof JwtRefusal || wrong !== undefined)
-              return badRequest(`error validating token: ${wrong?.message}`);
+            const claims = await verifiedClaims(context, config, values.jwt, {
+              audiences: role.boundAudiences,
+              expirationLeeway: role.expirationLeeway,
+              notBeforeLeeway: role.notBeforeLeeway,
+              clockSkewLeeway: role.clockSkewLeeway,
+            });
+            if (claims instanceof JwtRefusal) return badRequest(`error validating token: ${claims.message}`);
             const program = compileProgram(role.program);
-            const result = program instanceof CelRefusal ? program : program.result(claims, now);
+            const result =
+              program instanceof CelRefusal ? program : program.result(claims, context.clock.now());
             const login =
               result instanceof CelRefusal
                 ? new CelRefusal(`Cel role auth program failed: ${result.message}`)

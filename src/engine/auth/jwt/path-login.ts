@@ -1,13 +1,15 @@
 import { isInBlocks } from '../../../lib/cidr.ts';
-import { audiencesOf, checkClaims } from '../../../lib/jwt/claims.ts';
-import { ALGORITHMS, JwtRefusal } from '../../../lib/jwt/verify.ts';
+import { audiencesOf } from '../../../lib/jwt/claims.ts';
+import { JwtRefusal } from '../../../lib/jwt/verify.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, permissionDenied } from '../../logical/response.ts';
 import { loginOf } from './identity.ts';
 import type { JwtContext } from './jwt.ts';
+import { verifiedClaims } from './verified-claims.ts';
 
 /** login: a signed token for one of this vault. */
-export function loginPaths({ store, issuers, clock }: JwtContext): Path[] {
+export function loginPaths(context: JwtContext): Path[] {
+  const { store } = context;
   return [
     path({
       pattern: 'login',
@@ -30,26 +32,14 @@ export function loginPaths({ store, issuers, clock }: JwtContext): Path[] {
             if (role.type === 'oidc') return badRequest('role with oidc role_type is not allowed');
             if (values.jwt === '') return badRequest('missing token');
             if (!isInBlocks(request.remoteAddress, role.token.boundCidrs)) return permissionDenied;
-            const claims = await issuers
-              .get(config)
-              .verify(values.jwt, config.algorithms.length === 0 ? ALGORITHMS : config.algorithms);
-            const wrong =
-              claims instanceof JwtRefusal
-                ? claims
-                : checkClaims(
-                    claims,
-                    {
-                      issuer: config.boundIssuer,
-                      subject: role.boundSubject,
-                      audiences: role.boundAudiences ?? [],
-                      expirationLeeway: role.expirationLeeway,
-                      notBeforeLeeway: role.notBeforeLeeway,
-                      clockSkewLeeway: role.clockSkewLeeway,
-                    },
-                    clock.now() / 1000,
-                  );
-            if (claims instanceof JwtRefusal || wrong !== undefined)
-              return badRequest(`error validating token: ${wrong?.message}`);
+            const claims = await verifiedClaims(context, config, values.jwt, {
+              subject: role.boundSubject,
+              audiences: role.boundAudiences ?? [],
+              expirationLeeway: role.expirationLeeway,
+              notBeforeLeeway: role.notBeforeLeeway,
+              clockSkewLeeway: role.clockSkewLeeway,
+            });
+            if (claims instanceof JwtRefusal) return badRequest(`error validating token: ${claims.message}`);
             if (audiencesOf(claims).length > 0 && (role.boundAudiences ?? []).length === 0)
               return badRequest('audience claim found in JWT but no audiences bound to the role');
             const login = loginOf({ config, role, roleName, claims, remoteAddress: request.remoteAddress });
