@@ -1,5 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { TokenStore } from '../../token/token.ts';
+import { createRootToken } from '../quorum/generate-root.ts';
 import { handOutToken, inspectKeys } from '../quorum/hand-out.ts';
 import type { Act } from './act.ts';
 
@@ -17,21 +18,7 @@ export function generateRootToken({
       const inspected = await inspectKeys([requester?.pgpKey ?? ''], new Date(clock.now()));
       const [to] = typeof inspected === 'string' ? [] : inspected;
       if (to === undefined) throw new TypeError('a key of a checked plan cannot be used any more');
-      const issued = await tokens.create({
-        parent: '',
-        policies: ['root'],
-        path: 'auth/token/root',
-        displayName: 'root',
-        meta: { ceremony: id },
-        numUses: 0,
-        ttl,
-        explicitMaxTtl: ttl,
-        period: 0,
-        renewable: false,
-        orphan: true,
-        entityId: '',
-      });
-      if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+      const issued = await createRootToken(tokens, ttl, { ceremony: id });
       try {
         const message = await handOutToken(issued.text, to);
         const expiresAt = new Date(clock.now() + ttl * 1000).toISOString();

@@ -33,24 +33,34 @@ export interface GenerateRootOptions extends QuorumPorts {
   readonly requirePgp: boolean;
 }
 
+/** Makes a root token. @param ttl seconds; 0 is for ever */
+export async function createRootToken(
+  tokens: TokenStore,
+  ttl: number,
+  meta: Readonly<Record<string, string>> | null,
+): Promise<NonNullable<Awaited<ReturnType<TokenStore['create']>>>> {
+  const issued = await tokens.create({
+    parent: '',
+    policies: ['root'],
+    path: 'auth/token/root',
+    displayName: 'root',
+    meta,
+    numUses: 0,
+    ttl,
+    explicitMaxTtl: ttl,
+    period: 0,
+    renewable: false,
+    orphan: true,
+    entityId: '',
+  });
+  if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+  return issued;
+}
+
 /** Issues root tokens. */
 export function rootTokensOf(tokens: TokenStore): (ttl: number) => ReturnType<IssueToken> {
   return async (ttl) => {
-    const issued = await tokens.create({
-      parent: '',
-      policies: ['root'],
-      path: 'auth/token/root',
-      displayName: 'root',
-      meta: null,
-      numUses: 0,
-      ttl,
-      explicitMaxTtl: ttl,
-      period: 0,
-      renewable: false,
-      orphan: true,
-      entityId: '',
-    });
-    if (issued === undefined) throw new TypeError('a token with a random text cannot be taken');
+    const issued = await createRootToken(tokens, ttl, null);
     return { text: issued.text, revoke: () => tokens.revoke(issued.entry.hash) };
   };
 }
