@@ -37,6 +37,8 @@ export interface EngineConfig {
   readonly moreSeals: readonly SealStanza[];
   /** The disabled seal block: the seal that the vault may still be under, and migrates away from. */
   readonly migrateFrom: SealStanza | undefined;
+  /** The vault stays under the disabled seal, and serves, until a ceremony of type seal-migration moves it. */
+  readonly migrateByCeremony: boolean;
   /** Whether randomness of the HSM goes into the keys that matter most. */
   readonly augmentEntropy: boolean;
   /** Whether mounts with seal_wrap stop to wrap what they write. */
@@ -108,7 +110,7 @@ const KNOWN = new Set(
   introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
   disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
   enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
-  config_group_readable recovery_mode kms_library`.split(/\s+/),
+  config_group_readable recovery_mode kms_library migrate_by_ceremony`.split(/\s+/),
 );
 const KNOWN_LISTENER = new Set(
   `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
@@ -162,6 +164,7 @@ export function parseEngineConfig(
     seal,
     moreSeals,
     migrateFrom,
+    migrateByCeremony: flag('migrate_by_ceremony', scalar(body, 'migrate_by_ceremony')),
     augmentEntropy: entropy,
     disableSealWrap: flag('disable_sealwrap', scalar(body, 'disable_sealwrap')),
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
@@ -178,6 +181,15 @@ export function parseEngineConfig(
     rawStorage: flag('raw_storage_endpoint', scalar(body, 'raw_storage_endpoint')),
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };
+  const between = [config.seal.type, config.migrateFrom?.type];
+  if (config.migrateByCeremony && between.some((type) => type !== 'pkcs11'))
+    throw new ConfigInvalid('migrate_by_ceremony is for two HSMs', {
+      hint: 'configure two seal "pkcs11" blocks, the one in use with disabled = "true"; take migrate_by_ceremony out for every other migration',
+    });
+  if (config.migrateByCeremony && config.initClientName === undefined)
+    throw new ConfigInvalid('migrate_by_ceremony needs somebody who may begin the ceremony', {
+      hint: 'set init_client_name',
+    });
   const unknownTls =
     config.initClientName !== undefined &&
     !listeners.some((each) => each.tls?.clientCaFile !== undefined && each.tls.askClientCert);

@@ -29,7 +29,8 @@ import { createProcessServices } from './process/process.ts';
 import { factories } from './registry.ts';
 import { sanitized } from './sanitized-config.ts';
 import { createSealGroup, type Member } from './seal/group/group.ts';
-import type { Seal } from './seal/seal.ts';
+import { HandoverSeal } from './seal/handover.ts';
+import { isHsmSeal, type Seal } from './seal/seal.ts';
 import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import type { EarlyProcess } from './seal/pkcs11/early.ts';
@@ -92,11 +93,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
   });
-  const seal = createSeal([config.seal, ...config.moreSeals], options, services.metrics);
-  const migrateFrom =
-    config.migrateFrom === undefined
-      ? undefined
-      : createSeal([config.migrateFrom], options, services.metrics);
+  const recovery = config.recoveryMode || options.recovery === true;
+  const { seal, migrateFrom } = createSeals(options, services.metrics, recovery);
   const keyRandom = config.augmentEntropy
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
@@ -132,7 +130,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
   });
-  const recovery = config.recoveryMode || options.recovery === true;
   // In recovery mode core is never started: it only closes what it was given.
   const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
   const settings = (): EdgeSettings | undefined => core.vault?.http;
@@ -187,6 +184,21 @@ function recoveryHandler(
     requirePgp: config.requirePgpShares,
   });
   return createRecoveryPipeline(mode);
+}
+
+/** The seal of the vault, and one that it may migrate away from; or both in one, when a ceremony changes it. */
+function createSeals(
+  options: EngineOptions,
+  metrics: Metrics,
+  recovery: boolean,
+): { readonly seal: Seal; readonly migrateFrom: Seal | undefined } {
+  const { config } = options;
+  const seal = createSeal([config.seal, ...config.moreSeals], options, metrics);
+  if (config.migrateFrom === undefined) return { seal, migrateFrom: undefined };
+  const from = createSeal([config.migrateFrom], options, metrics);
+  if (config.migrateByCeremony && !recovery && isHsmSeal(from) && isHsmSeal(seal))
+    return { seal: new HandoverSeal({ from, to: seal }), migrateFrom: undefined };
+  return { seal, migrateFrom: from };
 }
 
 function createSeal(

@@ -108,13 +108,15 @@ export class Barrier {
   /**
    * Puts the keyring under a new root key; the data keys stay. One atomic write with all that goes with it.
    * @param rootKey the caller keeps ownership
+   * @param outside what is written as it is; asked for in turn, so that it is wrapped by the seal of that moment
    */
   rekey(
     rootKey: Secret,
     operations: readonly BarrierOperation[],
-    outside: readonly PhysicalOperation[],
+    outside: () => Promise<readonly PhysicalOperation[]>,
   ): Promise<void> {
     return this.#exclusive(async () => {
+      const records = await outside();
       const keyring = this.#open();
       const encrypted = this.#encrypt(keyring, operations);
       const counted = this.#encryptions;
@@ -122,7 +124,7 @@ export class Barrier {
         .with(keyring.rotation, keyring.active.encryptions + counted)
         .withRootKey(aesKey(rootKey.clone()));
       const record: PhysicalOperation = { type: 'put', key: KEYRING_PATH, value: encryptKeyring(next) };
-      await this.#physical.write([...encrypted, ...outside, record]);
+      await this.#physical.write([...encrypted, ...records, record]);
       this.#replace(next);
       this.#encryptions -= counted;
     });

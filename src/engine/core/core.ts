@@ -8,6 +8,7 @@ import type { Audit } from '../audit/audit.ts';
 import { Barrier } from '../barrier/barrier.ts';
 import type { Physical } from '../physical/physical.ts';
 import type { ProcessServices } from '../process/process.ts';
+import { isHandover } from '../seal/handover.ts';
 import type { Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
 import type {
@@ -28,7 +29,8 @@ import type { BackendFactories } from './mounts.ts';
 import { populator } from './populate.ts';
 import { quorumSize } from './quorum/quorum.ts';
 import { SealCare, type SealCareOptions } from './seal-care.ts';
-import { SealMigration, SealMismatch } from './seal-migration.ts';
+import { SealMigration } from './seal-migration.ts';
+import { SealMismatch } from './seal-proof.ts';
 import { readSealConfig, readStoredKey } from './seal-store.ts';
 import { ShareUnseal } from './share-unseal.ts';
 import { sysPort } from './sys-port.ts';
@@ -332,12 +334,11 @@ export class Core implements RawPort {
         hint: `configure the seal that made it (${config.type}), or migrate`,
       });
     }
+    const context = { clusterId: config.clusterId, purpose: 'root-key' } as const;
+    const { signal } = this.#stop;
+    if (isHandover(seal)) await seal.settle(blob, context, { signal });
     await this.#openSeal(false);
-    using rootKey = await seal.unwrap(
-      blob,
-      { clusterId: config.clusterId, purpose: 'root-key' },
-      { signal: this.#stop.signal },
-    );
+    using rootKey = await seal.unwrap(blob, context, { signal });
     const barrier = await Barrier.unseal(physical, rootKey);
     const vault = await this.#open(barrier, config.clusterId);
     if (this.#stop.signal.aborted) {

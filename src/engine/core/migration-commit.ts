@@ -2,15 +2,17 @@ import type { KeyRandom } from '../../lib/key-random.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Barrier, type BarrierOperation } from '../barrier/barrier.ts';
 import type { Physical, PhysicalOperation } from '../physical/physical.ts';
-import type { Seal } from '../seal/seal.ts';
+import { type HsmSeal, isHsmSeal, isSameKey, type Seal } from '../seal/seal.ts';
 import { isBreakGlass } from '../seal/break-glass.ts';
 import { isShamir } from '../seal/shamir.ts';
 import { breakGlassGone, breakGlassSize } from './ceremony/break-glass.ts';
 import { holdersGone } from './ceremony/holders.ts';
+import { retiredKeys, retiredKeysPut } from './seal-records.ts';
 import { migratedEpochKeys } from './seal-wrap-keys.ts';
 import {
   readRecoveryConfig,
   readRecoveryKey,
+  readStoredKey,
   recoveryConfigPut,
   recoveryKeyPut,
   recoveryRecordsGone,
@@ -72,11 +74,12 @@ export function plannedActions(from: Seal, to: Seal): string[] {
 export async function commitMigration(ports: CommitMigrationPorts, sides: MigrationSides): Promise<void> {
   const barrier = await Barrier.unseal(ports.physical, sides.rootKey);
   try {
-    const between = { from: sides.from, to: sides.to, clusterId: sides.config.clusterId };
-    const wrapping = await migratedEpochKeys(barrier, between, ports.signal);
-    if (isShamir(sides.from)) await shamirToHsm(ports, sides, barrier, wrapping);
-    else if (isShamir(sides.to)) await hsmToShamir(ports, sides, barrier, wrapping);
-    else await hsmToHsm(ports, sides, barrier, wrapping);
+    if (isShamir(sides.from)) await shamirToHsm(ports, sides, barrier);
+    else if (isShamir(sides.to)) await hsmToShamir(ports, sides, barrier);
+    else {
+      const { behind, outside } = await takeOver(ports, sides, barrier);
+      await barrier.write(behind, outside);
+    }
   } finally {
     barrier.seal();
   }
@@ -84,11 +87,11 @@ export async function commitMigration(ports: CommitMigrationPorts, sides: Migrat
 
 async function shamirToHsm(
   { random, signal }: CommitMigrationPorts,
-  { to, config, key }: MigrationSides,
+  { from, to, config, key }: MigrationSides,
   barrier: Barrier,
-  wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId, secretShares, secretThreshold } = config;
+  const wrapping = await migratedEpochKeys(barrier, { from, to, clusterId }, signal);
   // People could have made a copy of the old root key with the unseal key: the new one has only been inside the HSM's care.
   await random.ready();
   using rootKey = Secret.own(random.bytes(32));
@@ -99,16 +102,16 @@ async function shamirToHsm(
     storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
   ];
   const behind = [...(await backupMoved(barrier, UNSEAL_BACKUP, RECOVERY_BACKUP)), holdersGone];
-  await barrier.rekey(rootKey, [...behind, ...wrapping], outside);
+  await barrier.rekey(rootKey, [...behind, ...wrapping], () => Promise.resolve(outside));
 }
 
 async function hsmToShamir(
   { physical, signal }: CommitMigrationPorts,
   { from, to, config, rootKey }: MigrationSides,
   barrier: Barrier,
-  wrapping: readonly BarrierOperation[],
 ): Promise<void> {
   const { clusterId } = config;
+  const wrapping = await migratedEpochKeys(barrier, { from, to, clusterId }, signal);
   // With the HSM lost, it is the break-glass shares that become the unseal shares.
   const size = isBreakGlass(from) ? breakGlassSize(physical) : readRecoveryConfig(physical);
   const { shares: secretShares, threshold: secretThreshold } = await size;
@@ -124,13 +127,20 @@ async function hsmToShamir(
   );
 }
 
-async function hsmToHsm(
-  { physical, signal }: CommitMigrationPorts,
-  { from, to, config, rootKey }: MigrationSides,
+/** What is written at once when one HSM takes over from another, or from the break-glass shares. */
+export interface TakeOver {
+  readonly behind: readonly BarrierOperation[];
+  readonly outside: readonly PhysicalOperation[];
+}
+
+/** Wraps by the new HSM what the old one wrapped; the caller writes it, and keeps the root key. */
+export async function takeOver(
+  { physical, signal }: Pick<CommitMigrationPorts, 'physical' | 'signal'>,
+  { from, to, config, rootKey }: Omit<MigrationSides, 'key'>,
   barrier: Barrier,
-  wrapping: readonly BarrierOperation[],
-): Promise<void> {
+): Promise<TakeOver> {
   const { clusterId } = config;
+  const wrapping = await migratedEpochKeys(barrier, { from, to, clusterId }, signal);
   const outside: PhysicalOperation[] = [
     sealConfigPut(config),
     storedKeyPut(await to.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal })),
@@ -141,9 +151,18 @@ async function hsmToHsm(
     using recoveryKey = await from.unwrap(recovery, context, { signal });
     outside.push(recoveryKeyPut(await to.wrap(recoveryKey, context, { signal })));
   }
+  if (isHsmSeal(from) && isHsmSeal(to)) outside.push(await leftBehind(physical, from, to));
   // Shares that opened a vault are worn out; a new HSM gets new ones by a ceremony.
   const used = isBreakGlass(from) ? breakGlassGone : { behind: [], outside: [] };
-  await barrier.write([...wrapping, ...used.behind], [...outside, ...used.outside]);
+  return { behind: [...wrapping, ...used.behind], outside: [...outside, ...used.outside] };
+}
+
+// So that the status goes on to say that nothing names the old HSM's key any more.
+async function leftBehind(physical: Physical, from: HsmSeal, to: HsmSeal): Promise<PhysicalOperation> {
+  const blob = await readStoredKey(physical);
+  const left = [...(await retiredKeys(physical)), ...(blob === undefined ? [] : from.keysOf(blob))];
+  const current = to.backends().flatMap(({ key }) => (key === undefined ? [] : [key]));
+  return retiredKeysPut(left.filter((key) => !current.some((each) => isSameKey(key, each))));
 }
 
 // The encrypted shares that a rekey kept for their holders are still the right ones, under the other name.

@@ -1,16 +1,15 @@
-import { equalBytes } from '../../lib/bytes.ts';
-import { describeError, errorCode, SealedVaultError } from '../../lib/errors.ts';
+import { errorCode } from '../../lib/errors.ts';
 import type { KeyRandom } from '../../lib/key-random.ts';
 import type { Logger } from '../../lib/log.ts';
-import { Secret } from '../../lib/secret.ts';
-import { Barrier } from '../barrier/barrier.ts';
+import type { Secret } from '../../lib/secret.ts';
 import { isBreakGlass } from '../seal/break-glass.ts';
 import { isHsmSeal, type Seal } from '../seal/seal.ts';
 import { createShamirSeal, isShamir } from '../seal/shamir.ts';
-import type { MigrationPlan, ProvenSeal } from '../sys/port.ts';
+import type { MigrationPlan } from '../sys/port.ts';
 import { commitMigration, type MigrationSides, plannedActions } from './migration-commit.ts';
 import type { QuorumPorts } from './quorum/quorum.ts';
-import { readSealConfig, readStoredKey, type SealConfig } from './seal-store.ts';
+import { configOf, openRootKey, proven, proveWrapping, rootKeyOf, SealMismatch } from './seal-proof.ts';
+import { readSealConfig, readStoredKey } from './seal-store.ts';
 
 /**
  * From one seal to another, as the configuration says (Vault: Seal migration): the seal of the enabled block takes over
@@ -28,11 +27,6 @@ export interface MigrationPorts extends QuorumPorts {
   readonly keyRandom: KeyRandom;
   readonly log: Logger;
   readonly signal: AbortSignal;
-}
-
-/** The storage and the configuration name seals that do not belong together. */
-export class SealMismatch extends SealedVaultError {
-  override readonly code = 'ERR_SEAL_MISMATCH';
 }
 
 export class SealMigration {
@@ -123,7 +117,7 @@ export class SealMigration {
   async carryOut(key: Secret): Promise<void> {
     const { log, seal, physical, keyRandom, signal } = this.#ports;
     const from = this.#pending();
-    const config = await this.#config();
+    const config = await configOf(physical);
     using rootKey = await this.#proveOld(from, key);
     const to = await this.#proveNew(key, true);
     const sides: MigrationSides = { from, to, config, rootKey, key };
@@ -140,56 +134,20 @@ export class SealMigration {
     return this.#from;
   }
 
-  async #config(): Promise<SealConfig> {
-    const config = await readSealConfig(this.#ports.physical);
-    if (config === undefined) throw new SealMismatch('the storage holds no seal configuration');
-    return config;
-  }
-
-  // By what counts: the root key that the old seal gives back opens the keyring.
   async #proveOld(from: Seal, key: Secret): Promise<Secret> {
-    const { physical, signal } = this.#ports;
     if (isShamir(from) || isBreakGlass(from)) from.setKey(key);
-    await from.open({ signal, allowGenerateKey: false });
-    const blob = await readStoredKey(physical);
-    if (blob === undefined) throw new SealMismatch('the storage holds no wrapped root key');
-    const rootKey = await from.unwrap(blob, rootKeyOf(await this.#config()), { signal });
-    try {
-      (await Barrier.unseal(physical, rootKey)).seal();
-      return rootKey;
-    } catch (error) {
-      rootKey[Symbol.dispose]();
-      throw error;
-    }
+    return openRootKey(this.#ports, from);
   }
 
   async #proveNew(key: Secret, allowGenerateKey: boolean): Promise<Seal> {
-    const { seal, random, signal } = this.#ports;
+    const { seal, random } = this.#ports;
     let to = seal;
     if (isShamir(seal)) {
       const shamir = createShamirSeal(random);
       shamir.setKey(key);
       to = shamir;
     }
-    await to.open({ signal, allowGenerateKey });
-    const context = { clusterId: (await this.#config()).clusterId, purpose: 'self-test' } as const;
-    using probe = Secret.own(random.bytes(32));
-    using back = await to.unwrap(await to.wrap(probe, context, { signal }), context, { signal });
-    if (!probe.borrow((a) => back.borrow((b) => equalBytes(a, b))))
-      throw new SealMismatch('the new seal did not give back what it wrapped');
+    await proveWrapping(this.#ports, to, allowGenerateKey);
     return to;
-  }
-}
-
-function rootKeyOf({ clusterId }: SealConfig): { clusterId: string; purpose: 'root-key' } {
-  return { clusterId, purpose: 'root-key' };
-}
-
-async function proven({ type }: Seal, prove: () => Promise<void>): Promise<ProvenSeal> {
-  try {
-    await prove();
-    return { type, proven: true };
-  } catch (error) {
-    return { type, proven: false, problem: describeError(error) };
   }
 }

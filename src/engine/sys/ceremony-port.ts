@@ -1,10 +1,13 @@
+import type { MigrationPlan } from './port.ts';
+
 /** Why a step of a ceremony was refused. */
 export interface CeremonyRefusal {
   readonly refused: string;
-  readonly status: 400 | 403 | 404 | 409;
+  readonly status: 400 | 403 | 404 | 409 | 500;
 }
 
-export type CeremonyType = 'rotate-recovery' | 'generate-root' | 'break-glass';
+export const CEREMONY_TYPES = ['rotate-recovery', 'generate-root', 'break-glass', 'seal-migration'] as const;
+export type CeremonyType = (typeof CEREMONY_TYPES)[number];
 
 /** A person as a plan has them. */
 export interface CeremonyPerson {
@@ -29,6 +32,8 @@ export interface CeremonyPlan {
   readonly requester: CeremonyPerson | undefined;
   /** Seconds; generate-root only. */
   readonly ttl: number;
+  /** seal-migration only: both seals prove themselves, and that is all. */
+  readonly dryRun?: true;
 }
 
 export type CeremonyState = 'collecting' | 'proving' | 'committed' | 'cancelled';
@@ -60,6 +65,8 @@ export interface CeremonyStatus {
   readonly token:
     | { readonly expiresAt: string; readonly state: 'active' | 'revoked' | 'expired' }
     | undefined;
+  /** seal-migration: how both seals proved themselves when it began. */
+  readonly seals: MigrationPlan | undefined;
   readonly startedAt: string;
   readonly engineTime: string;
 }
@@ -81,7 +88,7 @@ export interface RecoveryHolders {
 export interface CeremonyPort {
   /** Whether a client is the operator: what starts and ends ceremonies, and gets their messages. */
   isOperator(clientName: string | undefined): boolean;
-  start(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal>;
+  start(plan: CeremonyPlan, signal: AbortSignal): Promise<CeremonyStatus | CeremonyRefusal>;
   /** @param id undefined: the one that runs, or the last one */
   status(id: string | undefined): Promise<CeremonyStatus | CeremonyRefusal>;
   submit(

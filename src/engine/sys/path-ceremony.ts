@@ -1,13 +1,16 @@
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, empty, type Response } from '../logical/response.ts';
-import type {
-  CeremonyPerson,
-  CeremonyPort,
-  CeremonyRefusal,
-  CeremonyStatus,
-  RecoveryHolders,
+import {
+  CEREMONY_TYPES,
+  type CeremonyPerson,
+  type CeremonyPort,
+  type CeremonyRefusal,
+  type CeremonyStatus,
+  type CeremonyType,
+  type RecoveryHolders,
 } from './ceremony-port.ts';
+import type { MigrationPlan } from './port.ts';
 
 const id = { type: 'string', description: 'UID of the RecoveryCeremony.', default: '' } as const;
 
@@ -49,12 +52,17 @@ function onePath(port: CeremonyPort): Path {
     fields: {
       id,
       ceremony: { type: 'object', description: 'namespace and name of the RecoveryCeremony.', default: {} },
-      type: { type: 'string', description: 'rotate-recovery, generate-root or break-glass.', default: '' },
+      type: { type: 'string', description: `One of ${CEREMONY_TYPES.join(', ')}.`, default: '' },
       digest: { type: 'string', description: 'Of the manifest: sha256: and 64 hex digits.', default: '' },
       threshold: { type: 'int', description: 'Of the new shares.', default: 0 },
       custodians: { type: 'any', description: 'List of name and pgp_key, who get the new shares.' },
       requester: { type: 'object', description: 'name and pgp_key of who gets the root token.' },
       ttl: { type: 'duration', description: 'After which the root token revokes itself.', default: 0 },
+      dry_run: {
+        type: 'bool',
+        description: 'seal-migration: both seals prove themselves, and nothing is changed.',
+        default: false,
+      },
     },
     operations: {
       read: {
@@ -63,11 +71,10 @@ function onePath(port: CeremonyPort): Path {
       },
       update: {
         summary: 'Start a ceremony; the same again is answered the same. Operator only.',
-        handler: async ({ clientName }, values) => {
+        handler: async ({ clientName, signal }, values) => {
           if (!port.isOperator(clientName)) return forbidden;
           const { type } = values;
-          if (type !== 'rotate-recovery' && type !== 'generate-root' && type !== 'break-glass')
-            return badRequest('type must be rotate-recovery, generate-root or break-glass');
+          if (!isType(type)) return badRequest(`type must be one of ${CEREMONY_TYPES.join(', ')}`);
           const custodians = people(values.custodians ?? []);
           const requester = values.requester === undefined ? undefined : person(values.requester);
           const namespace = values.ceremony['namespace'];
@@ -78,17 +85,21 @@ function onePath(port: CeremonyPort): Path {
             return badRequest('custodians is a list of, and requester is, an object with name and pgp_key');
           const { digest, threshold, ttl } = values;
           return answer(
-            await port.start({
-              id: values.id,
-              namespace,
-              name,
-              type,
-              digest,
-              threshold,
-              custodians,
-              requester,
-              ttl,
-            }),
+            await port.start(
+              {
+                id: values.id,
+                namespace,
+                name,
+                type,
+                digest,
+                threshold,
+                custodians,
+                requester,
+                ttl,
+                ...(values.dry_run ? { dryRun: true } : {}),
+              },
+              signal,
+            ),
           );
         },
       },
@@ -265,7 +276,7 @@ function raw(body: JsonObject): Response {
 }
 
 function render(status: CeremonyStatus): JsonObject {
-  const { requester, token } = status;
+  const { requester, token, seals } = status;
   return {
     id: status.id,
     ceremony: { namespace: status.namespace, name: status.name },
@@ -280,9 +291,18 @@ function render(status: CeremonyStatus): JsonObject {
     custodians: status.custodians.map((each) => ({ ...each })),
     ...(requester === undefined ? {} : { requester: { ...requester } }),
     ...(token === undefined ? {} : { token: { expires_at: token.expiresAt, state: token.state } }),
+    ...(seals === undefined ? {} : { seals: renderSeals(seals) }),
     started_at: status.startedAt,
     engine_time: status.engineTime,
   };
+}
+
+function renderSeals({ ready, from, to, actions }: MigrationPlan): JsonObject {
+  return { ready, from: { ...from }, to: { ...to }, actions: [...actions] };
+}
+
+function isType(type: string): type is CeremonyType {
+  return CEREMONY_TYPES.some((each) => each === type);
 }
 
 function renderHolder({ name, fingerprint, proofKey }: RecoveryHolders['holders'][number]): JsonObject {

@@ -195,6 +195,8 @@ export interface ProvenSeal {
   readonly proven: boolean;
   /** Why it is not. */
   readonly problem?: string;
+  /** Of an HSM. */
+  readonly key?: { readonly label: string; readonly id: string; readonly mechanism: string };
 }
 
 export interface InitRequest {

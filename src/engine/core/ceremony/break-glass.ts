@@ -67,7 +67,7 @@ export interface BreakGlassPorts extends CommitPorts {
 
 /** Turns the break-glass seal on for custodians, or, for a plan without any, off. */
 export function breakGlass(ports: BreakGlassPorts): Act {
-  const { random, seal, barrier, clock, log } = ports;
+  const { random, seal, clock, log } = ports;
   const put = (publicKey: string | undefined): void => {
     if (isHsmSeal(seal)) seal.breakGlass(publicKey);
     ports.rewrap();
@@ -75,14 +75,19 @@ export function breakGlass(ports: BreakGlassPorts): Act {
   return {
     begin: async (record) => {
       if (record.plan.custodians.length === 0) {
-        await barrier.exclusively(() => barrier.write(breakGlassGone.behind, breakGlassGone.outside));
-        put(undefined);
-        log.warn({}, 'the break-glass seal is off: rotate the root key, and old backups stay openable');
-        return { ...record, state: 'committed' };
+        return {
+          record: { ...record, state: 'committed' },
+          ...breakGlassGone,
+          afterwards: () => {
+            put(undefined);
+            log.warn({}, 'the break-glass seal is off: rotate the root key, and old backups stay openable');
+          },
+        };
       }
       await random.ready();
       using key = Secret.own(random.bytes(32));
-      return await splitAmong(ports, record, key, { generation: 0, publicKey: breakGlassPublicKey(key) });
+      const more = { generation: 0, publicKey: breakGlassPublicKey(key) };
+      return { record: await splitAmong(ports, record, key, more) };
     },
     commit: async (record, pending): Promise<Commit> => {
       const { threshold } = record.plan;

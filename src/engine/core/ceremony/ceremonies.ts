@@ -21,6 +21,7 @@ import { type CeremonyRecord, ceremonyPut, type PendingKey, readCeremony } from 
 import { checkPlan, isSamePlan } from './plan.ts';
 import { generateRootToken } from './root-token.ts';
 import { rotateRecovery } from './rotate-recovery.ts';
+import { sealMigration } from './seal-migration.ts';
 import { holderName, recognize } from './shares-given.ts';
 
 /**
@@ -59,6 +60,7 @@ export class Ceremonies implements CeremonyPort {
       'rotate-recovery': rotateRecovery(options),
       'generate-root': generateRootToken(options),
       'break-glass': breakGlass(options),
+      'seal-migration': sealMigration(options),
     };
     this.#attempt = new ShareAttempt(options.random.uuid(), words);
   }
@@ -67,8 +69,8 @@ export class Ceremonies implements CeremonyPort {
     return this.#options.operatorName !== undefined && clientName === this.#options.operatorName;
   }
 
-  start(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal> {
-    return this.#turns.run('', () => this.#start(plan));
+  start(plan: CeremonyPlan, signal: AbortSignal): Promise<CeremonyStatus | CeremonyRefusal> {
+    return this.#turns.run('', () => this.#start(plan, signal));
   }
 
   async status(id: string | undefined): Promise<CeremonyStatus | CeremonyRefusal> {
@@ -139,7 +141,7 @@ export class Ceremonies implements CeremonyPort {
     this.#forgetShares();
   }
 
-  async #start(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal> {
+  async #start(plan: CeremonyPlan, signal: AbortSignal): Promise<CeremonyStatus | CeremonyRefusal> {
     const { barrier, clock, seal, log } = this.#options;
     const current = await readCeremony(barrier);
     if (current !== undefined) {
@@ -158,13 +160,15 @@ export class Ceremonies implements CeremonyPort {
     const now = new Date(clock.now());
     const people = await checkPlan(plan, now);
     if ('refused' in people) return bad(people.refused);
-    const record: CeremonyRecord = {
+    const planned: CeremonyRecord = {
       plan,
       ...people,
       state: 'collecting',
       startedAt: now.toISOString(),
       proven: [],
     };
+    const record = (await this.#acts[plan.type].prepare?.(planned, signal)) ?? planned;
+    if ('refused' in record) return record;
     await barrier.write([ceremonyPut(record)]);
     this.#forgetShares();
     log.info({ ceremony: plan.id, type: plan.type, digest: plan.digest }, 'a ceremony began');
@@ -197,10 +201,18 @@ export class Ceremonies implements CeremonyPort {
     this.#forgetShares();
     if (!(await isQuorumKey(this.#options, owned, signal)))
       return bad('these shares are not the right ones: all of them have to be given again');
-    const done = { ...(await this.#acts[record.plan.type].begin(record)), submitted };
-    await barrier.write([ceremonyPut(done)]);
-    log.info({ ceremony: id, state: done.state }, 'a quorum gave its shares');
-    return this.#render(done);
+    const begun = await barrier.exclusively(async () => {
+      const outcome = await this.#acts[record.plan.type].begin(record, signal);
+      if ('refused' in outcome) return outcome;
+      const { behind = [], outside = [], afterwards } = outcome;
+      const done: CeremonyRecord = { ...outcome.record, submitted };
+      await barrier.write([ceremonyPut(done), ...behind], outside);
+      afterwards?.();
+      return done;
+    });
+    if ('refused' in begun) return begun;
+    log.info({ ceremony: id, state: begun.state }, 'a quorum gave its shares');
+    return this.#render(begun);
   }
 
   async #prove(
@@ -303,6 +315,7 @@ export class Ceremonies implements CeremonyPort {
                     ? 'expired'
                     : 'revoked',
             },
+      seals: record.seals,
       startedAt: record.startedAt,
       engineTime: new Date(clock.now()).toISOString(),
     };

@@ -10,6 +10,8 @@ export interface CheckedPeople {
   readonly requesterFingerprint: string | undefined;
 }
 
+const nobody: CheckedPeople = { fingerprints: [], requesterFingerprint: undefined };
+
 /** @returns the fingerprints of a plan that can be carried out, or why it cannot */
 export async function checkPlan(
   plan: CeremonyPlan,
@@ -17,9 +19,11 @@ export async function checkPlan(
 ): Promise<CheckedPeople | { readonly refused: string }> {
   if (!/^sha256:[0-9a-f]{64}$/.test(plan.digest))
     return { refused: 'digest must be sha256: and 64 hex digits' };
+  if (plan.dryRun !== undefined && plan.type !== 'seal-migration')
+    return { refused: 'dry_run belongs to seal-migration' };
   if (plan.type === 'generate-root') return checkRootToken(plan, now);
-  if (plan.type === 'break-glass' && plan.custodians.length === 0 && plan.threshold === 0)
-    return { fingerprints: [], requesterFingerprint: undefined };
+  if (plan.type === 'break-glass' && plan.custodians.length === 0 && plan.threshold === 0) return nobody;
+  if (plan.type === 'seal-migration') return checkMigration(plan);
   return checkNewShares(plan, now);
 }
 
@@ -50,6 +54,16 @@ async function checkNewShares(
   const fingerprints = keys.map(({ fingerprint }) => fingerprint);
   if (new Set(fingerprints).size !== length) return { refused: 'every custodian needs a key of their own' };
   return { fingerprints, requesterFingerprint: undefined };
+}
+
+function checkMigration({
+  custodians,
+  requester,
+  threshold,
+}: CeremonyPlan): CheckedPeople | { readonly refused: string } {
+  if (custodians.length > 0 || threshold !== 0 || requester !== undefined)
+    return { refused: 'seal-migration has no custodians, threshold or requester: shares and holders stay' };
+  return nobody;
 }
 
 async function checkRootToken(

@@ -1,6 +1,7 @@
 import { fromBase64 } from '../../../lib/bytes.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../../logical/storage.ts';
 import type { CeremonyPlan, CeremonyState } from '../../sys/ceremony-port.ts';
+import type { MigrationPlan } from '../../sys/port.ts';
 
 /** The ceremony that runs, or the last one: behind the barrier, so that a restart loses no more than shares in memory. */
 export interface CeremonyRecord {
@@ -16,6 +17,8 @@ export interface CeremonyRecord {
   /** Custodians who proved their new share. */
   readonly proven: readonly string[];
   readonly submitted?: readonly string[];
+  /** seal-migration. */
+  readonly seals?: MigrationPlan;
   readonly token?: { readonly accessor: string; readonly expiresAt: string; readonly message: string };
 }
 

@@ -23,9 +23,11 @@ export function generateRootToken({
         const message = await handOutToken(issued.text, to);
         const expiresAt = new Date(clock.now() + ttl * 1000).toISOString();
         return {
-          ...record,
-          state: 'committed',
-          token: { accessor: issued.entry.accessor, expiresAt, message },
+          record: {
+            ...record,
+            state: 'committed',
+            token: { accessor: issued.entry.accessor, expiresAt, message },
+          },
         };
       } catch (error) {
         await tokens.revoke(issued.entry.hash);

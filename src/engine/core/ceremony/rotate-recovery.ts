@@ -15,7 +15,7 @@ export function rotateRecovery(ports: CommitPorts & { readonly clock: Clock }): 
       await random.ready();
       using key = Secret.own(random.bytes(32));
       const generation = (await readHolders(barrier))?.generation ?? 0;
-      return await splitAmong(ports, record, key, { generation });
+      return { record: await splitAmong(ports, record, key, { generation }) };
     },
     commit: async (record, pending, signal) => {
       const { clusterId } = await sealConfig(physical);

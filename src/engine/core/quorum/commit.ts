@@ -31,8 +31,10 @@ export async function commitRecoveryKey(
 ): Promise<void> {
   const { clusterId } = await sealConfig(physical);
   await seal.open({ signal, allowGenerateKey: false });
-  const blob = await seal.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal });
-  await barrier.exclusively(() => barrier.write(behind, [recoveryConfigPut(size), recoveryKeyPut(blob)]));
+  await barrier.exclusively(async () => {
+    const blob = await seal.wrap(key, { clusterId, purpose: 'recovery-key' }, { signal });
+    await barrier.write(behind, [recoveryConfigPut(size), recoveryKeyPut(blob)]);
+  });
 }
 
 /** A new root key behind the seal that is in use; its holders and their shares stay. */
@@ -70,8 +72,10 @@ async function replaceRootKey(
 ): Promise<void> {
   await random.ready();
   using rootKey = Secret.own(random.bytes(32));
-  const blob = await seal.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal });
-  await barrier.rekey(rootKey, behind, [...outside, storedKeyPut(blob)]);
+  await barrier.rekey(rootKey, behind, async () => {
+    const blob = await seal.wrap(rootKey, { clusterId, purpose: 'root-key' }, { signal });
+    return [...outside, storedKeyPut(blob)];
+  });
 }
 
 export async function sealConfig(physical: CommitPorts['physical']): Promise<SealConfig> {
