@@ -4,7 +4,7 @@ import { VaultClientError } from './errors.ts';
 
 /** Body of PUT sys/ceremony/{id}, by the names of the API. */
 export interface CeremonyRequest {
-  readonly type: 'rotate-recovery' | 'generate-root' | 'break-glass';
+  readonly type: 'rotate-recovery' | 'generate-root' | 'break-glass' | 'seal-migration';
   readonly digest: string;
   readonly ceremony: { readonly namespace: string; readonly name: string };
   readonly threshold?: number;
@@ -12,6 +12,8 @@ export interface CeremonyRequest {
   readonly requester?: { readonly name: string; readonly pgp_key: string };
   /** Of the token. */
   readonly ttl?: string;
+  /** seal-migration: prove both seals, and nothing else. */
+  readonly dry_run?: true;
 }
 
 /** What an engine says of a ceremony. */
@@ -27,7 +29,14 @@ export interface CeremonyState {
   readonly submitted: readonly string[];
   readonly custodians: readonly { readonly name: string; readonly proven: boolean }[];
   readonly token: { readonly expiresAt: string; readonly state: string } | undefined;
+  /** seal-migration: how both seals proved themselves. */
+  readonly seals: { readonly ready: boolean; readonly from: ProvenSeal; readonly to: ProvenSeal } | undefined;
   readonly engineTime: string;
+}
+
+export interface ProvenSeal {
+  readonly proven: boolean;
+  readonly key: { readonly label: string; readonly id: string } | undefined;
 }
 
 /** Who has the shares in force. */
@@ -146,7 +155,7 @@ function readState(body: JsonObject): CeremonyState {
   const state = textOf(body['state']);
   if (!STATES.includes(state))
     throw new VaultClientError('answer', 'the answer is not one of the Vault API', { status: 200 });
-  const { token } = body;
+  const { token, seals } = body;
   return {
     id: textOf(body['id']),
     digest: textOf(body['digest']),
@@ -163,7 +172,23 @@ function readState(body: JsonObject): CeremonyState {
       token !== undefined && isJsonObject(token)
         ? { expiresAt: textOf(token['expires_at']), state: textOf(token['state']) }
         : undefined,
+    seals:
+      seals !== undefined && isJsonObject(seals)
+        ? { ready: seals['ready'] === true, from: readSeal(seals['from']), to: readSeal(seals['to']) }
+        : undefined,
     engineTime: textOf(body['engine_time']),
+  };
+}
+
+function readSeal(value: Json | undefined): ProvenSeal {
+  const seal = value !== undefined && isJsonObject(value) ? value : {};
+  const { key } = seal;
+  return {
+    proven: seal['proven'] === true,
+    key:
+      key !== undefined && isJsonObject(key)
+        ? { label: textOf(key['label']), id: textOf(key['id']) }
+        : undefined,
   };
 }
 

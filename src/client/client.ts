@@ -218,6 +218,7 @@ function readSealBackends(body: JsonObject): SealBackends {
   return {
     healthy: body['healthy'] === true,
     configured,
+    fullyWrapped: body['fully_wrapped'] === true,
     breakGlass:
       Array.isArray(backends) &&
       backends.some((each) => isJsonObject(each) && each['name'] === 'break-glass'),

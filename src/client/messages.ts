@@ -25,6 +25,8 @@ export interface SealBackends {
   readonly restartFailure: { readonly code: string; readonly message: string } | undefined;
   /** Whether what a restart needs was tried. */
   readonly restartKnown: boolean;
+  /** Whether every HSM has its part of everything that is sealed, and no other has one. */
+  readonly fullyWrapped: boolean;
   /** Whether people can open the vault without its HSM. */
   readonly breakGlass: boolean;
   /** How the key is kept; undefined when the engine does not know its key. */

@@ -24,6 +24,17 @@ export interface Holder {
   readonly proofKey: string;
 }
 
+/** An HSM, as far as people tell one from another. */
+export interface Hsm {
+  readonly name?: string | undefined;
+  readonly library: { readonly path: string };
+  readonly tokenLabel?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly slotFrom?: { readonly secretKeyRef: { readonly name: string } } | undefined;
+  readonly keyLabel?: string | undefined;
+  readonly keyId?: string | undefined;
+}
+
 /** The frozen plan of a ceremony, as far as people are shown it; the digest is of all of it. */
 export interface Manifest {
   readonly version: 1;
@@ -46,6 +57,10 @@ export interface Manifest {
   /** Who has the shares in force when the plan is made. */
   readonly holders?: { readonly threshold: number; readonly custodians: readonly Holder[] } | undefined;
   readonly ttl?: string | number | undefined;
+  /** The HSM of the vault, and the one that it goes to. */
+  readonly sealMigration?:
+    | { readonly from: Hsm; readonly to: Hsm; readonly dryRun?: boolean | undefined }
+    | undefined;
   readonly expiresAt: string;
   readonly nonce: string;
 }
@@ -57,6 +72,16 @@ const person: z.ZodType<Person> = z.object({
   publicKey: z.string().default(''),
   username: z.string().optional(),
   group: z.string().optional(),
+});
+
+const hsm: z.ZodType<Hsm> = z.object({
+  name: z.string().optional(),
+  library: z.object({ path: z.string() }),
+  tokenLabel: z.string().optional(),
+  serial: z.string().optional(),
+  slotFrom: z.object({ secretKeyRef: z.object({ name: z.string() }) }).optional(),
+  keyLabel: z.string().optional(),
+  keyId: z.string().optional(),
 });
 
 /** A requester is a name; a person of the plan. */
@@ -89,6 +114,7 @@ const schema: z.ZodType<Manifest> = z.object({
     })
     .optional(),
   ttl: z.union([z.string(), z.int()]).optional(),
+  sealMigration: z.object({ from: hsm, to: hsm, dryRun: z.boolean().optional() }).optional(),
   expiresAt: z.string().default(''),
   nonce: z.string(),
 });

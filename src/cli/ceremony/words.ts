@@ -1,4 +1,4 @@
-import type { Manifest, Person, Plan } from './manifest.ts';
+import type { Hsm, Manifest, Person, Plan } from './manifest.ts';
 import { listed, spokenBlock, spokenLines } from './spoken.ts';
 
 /** A plan in words, for reading aloud before anybody agrees to it. */
@@ -60,6 +60,8 @@ function purpose(manifest: Manifest): string[] {
         `Make a root token of ${vault.name}, encrypted to ${requester ?? 'nobody'}.`,
         `It ends by itself after ${ttl ?? 'an unknown time'}.`,
       ];
+    case 'SealMigration':
+      return migration(manifest);
     case 'Drill':
       return [
         `Prove that the recovery shares of ${vault.name} can be used, without showing any of them.`,
@@ -68,6 +70,33 @@ function purpose(manifest: Manifest): string[] {
     default:
       return [`${type} of the vault ${vault.name}.`];
   }
+}
+
+function migration({ vault, sealMigration: move }: Manifest): string[] {
+  if (move === undefined) return [`Move the vault ${vault.name} to another HSM.`];
+  const sides = [`  from ${hsmWords(move.from)}`, `  to   ${hsmWords(move.to)}`];
+  if (move.dryRun === true)
+    return [
+      `Prove that the vault ${vault.name} could be moved to another HSM:`,
+      ...sides,
+      'Its pods are replaced twice; nothing else is changed, and nobody gives a share.',
+    ];
+  return [
+    `Move the vault ${vault.name} to another HSM:`,
+    ...sides,
+    'Holders keep their shares. From then on the new HSM opens the vault, and the old one opens nothing that is written.',
+  ];
+}
+
+function hsmWords({ name, library, tokenLabel, serial, slotFrom, keyLabel, keyId }: Hsm): string {
+  const token =
+    tokenLabel === undefined
+      ? serial === undefined
+        ? `the token of the slot in Secret ${slotFrom?.secretKeyRef.name ?? 'unknown'}`
+        : `the token of serial ${serial}`
+      : `token ${tokenLabel}`;
+  const key = keyLabel === undefined ? `key id ${keyId ?? 'unknown'}` : `key ${keyLabel}`;
+  return `${name === undefined ? '' : `${name}: `}${token}, ${key}, by ${library.path}`;
 }
 
 function group(title: string, people: readonly Person[]): string[] {

@@ -65,6 +65,7 @@ export interface CeremonyStatus {
   readonly token:
     | { readonly expiresAt: string; readonly state: 'active' | 'revoked' | 'expired' }
     | undefined;
+  readonly dryRun: boolean;
   /** seal-migration: how both seals proved themselves when it began. */
   readonly seals: MigrationPlan | undefined;
   readonly startedAt: string;

@@ -291,6 +291,7 @@ function render(status: CeremonyStatus): JsonObject {
     custodians: status.custodians.map((each) => ({ ...each })),
     ...(requester === undefined ? {} : { requester: { ...requester } }),
     ...(token === undefined ? {} : { token: { expires_at: token.expiresAt, state: token.state } }),
+    ...(status.dryRun ? { dry_run: true } : {}),
     ...(seals === undefined ? {} : { seals: renderSeals(seals) }),
     started_at: status.startedAt,
     engine_time: status.engineTime,

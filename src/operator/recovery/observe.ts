@@ -1,6 +1,7 @@
 import { DRILL_SCHEDULE } from '../drillschedule/kind.ts';
 import { scheduleOf } from '../drillschedule/drillschedule.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../recoveryceremony/kind.ts';
+import { isOver } from '../recoveryceremony/note.ts';
 import type { Cache, KubeObject, ObjectKey, WatchSpec } from '../runtime/runtime.ts';
 import type { SealedVault } from '../sealedvault/kind.ts';
 import type { PodState } from '../sealedvault/pods.ts';
@@ -27,6 +28,13 @@ export function observeRecovery(
     wanted: spec.recovery?.custodians,
     now,
   });
+}
+
+/** Whether the ceremony of a uid is there and not over. */
+export function goesOn(uid: string, { metadata }: SealedVault, cache: Cache): boolean {
+  return cache
+    .list<RecoveryCeremony>(RECOVERY_CEREMONY, metadata.namespace ?? '')
+    .some((each) => each.metadata.uid === uid && !isOver(each));
 }
 
 /** What changes how well a recovery key is kept. */

@@ -56,7 +56,15 @@ export function drafts(
             : 'The vault made new shares and gave them out encrypted.',
         )
       : []),
-    ...(type === 'Drill'
+    ...(type === 'SealMigration'
+      ? step(
+          'SealsProven',
+          act?.sealsProven === true,
+          'SealsProven',
+          'Both HSMs did what the vault needs of them.',
+        )
+      : []),
+    ...(!shares && type !== 'GenerateRoot'
       ? []
       : step(
           'Delivered',

@@ -1,3 +1,5 @@
+import type { RecoveryCeremony } from './kind.ts';
+
 /** Why a ceremony is where it is. */
 export type CeremonyReason =
   | 'AnotherCeremony'
@@ -19,8 +21,12 @@ export type CeremonyReason =
   | 'ManifestChanged'
   | 'NotPermitted'
   | 'NotSeparate'
+  | 'NothingToMigrate'
   | 'Refused'
+  | 'ProvingSeals'
+  | 'Rewrapping'
   | 'SealNotUsable'
+  | 'SealsProven'
   | 'SecretConflict'
   | 'SharesGenerated'
   | 'VaultAlreadyInitialized'
@@ -47,3 +53,12 @@ export const TERMINAL: ReadonlySet<string | undefined> = new Set<string | undefi
   'NotSeparate',
   'VaultAlreadyInitialized',
 ]);
+
+/** Whether a ceremony has ended, for good or for bad. */
+export function isOver({ status }: RecoveryCeremony): boolean {
+  const reason = status?.conditions?.find(({ type }) => type === 'Committed')?.reason;
+  return (
+    ['Completed', 'Cancelled', 'Expired'].includes(status?.phase ?? '') ||
+    (status?.phase === 'Failed' && TERMINAL.has(reason))
+  );
+}

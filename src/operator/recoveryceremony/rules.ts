@@ -15,6 +15,14 @@ const form: readonly CelRule[] = [
     message: 'BreakGlass lets people open the vault without its HSM: it needs approvals and witnesses.',
   },
   {
+    rule: "self.type != 'SealMigration' || has(self.approvals)",
+    message: 'SealMigration changes which HSM opens the vault: it needs approvals.',
+  },
+  {
+    rule: "self.type == 'SealMigration' || !has(self.sealMigration)",
+    message: 'sealMigration belongs to the type SealMigration.',
+  },
+  {
     rule: '!has(self.threshold) || self.threshold <= self.custodians.size()',
     message: 'The threshold cannot be larger than the number of custodians.',
   },
@@ -83,7 +91,7 @@ const people: readonly CelRule[] = [
 ];
 
 const ALWAYS = ['vaultRef', 'type', 'custodians', 'people', 'expiresAfter'];
-const SOMETIMES = ['threshold', 'requester', 'rootToken', 'approvals', 'witnesses'];
+const SOMETIMES = ['threshold', 'requester', 'rootToken', 'sealMigration', 'approvals', 'witnesses'];
 
 const change: readonly CelRule[] = [
   {

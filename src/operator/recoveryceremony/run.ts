@@ -3,19 +3,20 @@ import type { ControllerOptions } from '../options.ts';
 import type { ReconcileContext } from '../runtime/runtime.ts';
 import { openVaultPod } from '../sealedvault/access.ts';
 import { SEALED_VAULT, type SealedVault } from '../sealedvault/kind.ts';
+import { changeSealRecord, type SealRecord } from '../sealedvault/seal-record.ts';
 import type { ActInput, ActOutcome, Ending } from './acts/act.ts';
 import { performAct } from './acts/acts.ts';
 import { Approvals } from './approvals/approvals.ts';
 import type { Evidence } from './evidence/evidence.ts';
 import { evidenceStatus, loadEvidence, storeEvidence } from './evidence/store.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from './kind.ts';
-import { note, type Note, TERMINAL } from './note.ts';
+import { isOver, note, type Note, TERMINAL } from './note.ts';
 import { isPlanOf } from './plan/freeze.ts';
 import { PreparedPlan } from './plan/prepare.ts';
 import { manifestDigest } from './plan/manifest.ts';
 import { Receipts } from './receipts/receipts.ts';
 import type { Facts, Step } from './recoveryceremony.ts';
-import type { CeremonyPhase } from './spec.ts';
+import type { CeremonyPhase, CeremonyType } from './spec.ts';
 import type { Progress } from './status.ts';
 
 export const FINALIZER = 'sealedvault.io/delivery';
@@ -91,12 +92,7 @@ export class CeremonyRun {
   }
 
   finished(): boolean {
-    const { status } = this.ceremony;
-    const reason = status?.conditions?.find(({ type }) => type === 'Committed')?.reason;
-    return (
-      ['Completed', 'Cancelled', 'Expired'].includes(status?.phase ?? '') ||
-      (status?.phase === 'Failed' && TERMINAL.has(reason))
-    );
+    return isOver(this.ceremony);
   }
 
   ending(): Ending {
@@ -137,9 +133,12 @@ export class CeremonyRun {
     // What is in force stays so, whether the vault answers now or not.
     if (this.#act?.state === 'done' || this.#evidence?.has('committed') === true) return 'AwaitingWitness';
     if (this.#act !== undefined) return this.#act.phase;
-    const first = { Initialize: 'Initializing', Drill: 'Drilling' } as const;
-    const { type } = this.ceremony.spec;
-    return type === 'Initialize' || type === 'Drill' ? first[type] : 'Collecting';
+    const first: Partial<Record<CeremonyType, CeremonyPhase>> = {
+      Initialize: 'Initializing',
+      Drill: 'Drilling',
+      SealMigration: 'ProvingSeals',
+    };
+    return first[this.ceremony.spec.type] ?? 'Collecting';
   }
 
   /** Does a step that changes what is known. */
@@ -248,8 +247,13 @@ export class CeremonyRun {
       context: this.#context,
       client: () => this.client(),
       ending: this.ending(),
+      changeSeal: (change) => this.#changeSeal(change),
       judgeReceipts: (prove, sent) => this.receipts.judge(evidence, prove, sent),
     };
+  }
+
+  async #changeSeal(change: (record: SealRecord) => SealRecord): Promise<SealRecord | undefined> {
+    return this.#vault === undefined ? undefined : changeSealRecord(this.#vault, this.#context, change);
   }
 
   #digest(): string | undefined {

@@ -28,7 +28,7 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
     vaultRef: z.object({
       name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }),
     }),
-    type: z.enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill', 'BreakGlass']),
+    type: z.enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill', 'BreakGlass', 'SealMigration']),
     threshold: z
       .int()
       .min(1)
@@ -43,6 +43,15 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
       .meta({ description: 'Approvers, witnesses and requester who get no share.' }),
     requester: personName.optional().meta({ description: 'Who asked for the ceremony.' }),
     rootToken: rootToken.optional(),
+    sealMigration: z
+      .object({
+        dryRun: z
+          .boolean()
+          .default(false)
+          .meta({ description: 'Both HSMs prove themselves, and nothing is changed.' }),
+      })
+      .optional()
+      .meta({ description: 'SealMigration: to the HSM in spec.hsm of the SealedVault.' }),
     approvals: z
       .object({ approvers: z.array(personName).min(1).max(32), required: z.int().min(1).max(32) })
       .meta(

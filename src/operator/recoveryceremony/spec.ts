@@ -12,6 +12,7 @@ export interface RecoveryCeremonySpec {
   readonly people: readonly PersonSpec[];
   readonly requester?: string | undefined;
   readonly rootToken?: RootTokenSpec | undefined;
+  readonly sealMigration?: { readonly dryRun: boolean } | undefined;
   readonly approvals?: { readonly approvers: readonly string[]; readonly required: number } | undefined;
   readonly witnesses?: { readonly names: readonly string[]; readonly required: number } | undefined;
   /** A Go duration. */
@@ -19,7 +20,13 @@ export interface RecoveryCeremonySpec {
   readonly cancel: boolean;
 }
 
-export type CeremonyType = 'Initialize' | 'RotateRecovery' | 'GenerateRoot' | 'Drill' | 'BreakGlass';
+export type CeremonyType =
+  | 'Initialize'
+  | 'RotateRecovery'
+  | 'GenerateRoot'
+  | 'Drill'
+  | 'BreakGlass'
+  | 'SealMigration';
 
 export interface PersonSpec {
   readonly name: string;
@@ -51,6 +58,7 @@ export type CeremonyPhase =
   | 'Preflight'
   | 'AwaitingApproval'
   | 'Initializing'
+  | 'ProvingSeals'
   | 'Collecting'
   | 'Delivering'
   | 'Proving'

@@ -10,6 +10,7 @@ const CEREMONY_PHASES: readonly CeremonyPhase[] = [
   'Preflight',
   'AwaitingApproval',
   'Initializing',
+  'ProvingSeals',
   'Collecting',
   'Delivering',
   'Proving',

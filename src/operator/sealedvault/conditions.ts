@@ -3,7 +3,7 @@ import type { SealedVault } from './kind.ts';
 import type { Observed } from './sealedvault.ts';
 import type { Finding, Reason } from './finding.ts';
 import { type EngineState, waitingReason } from './pods.ts';
-import { sealFindings, sentence } from './seal-conditions.ts';
+import { asSpecified, sealFindings, sentence } from './seal-conditions.ts';
 
 /** @param wasInitialized whether that was ever seen: it cannot be undone */
 export function findings(
@@ -19,6 +19,7 @@ export function findings(
     initialized(engine, wasInitialized),
     unsealed(engine),
     ...sealFindings(engine),
+    asSpecified(vault, observed.seal),
     tls(vault, observed, now, operatorNamespace),
     credentials(vault, observed, operatorNamespace),
     progressing(vault, observed),

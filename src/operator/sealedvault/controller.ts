@@ -7,7 +7,7 @@ import type {
   ReconcileResult,
 } from '../runtime/runtime.ts';
 import { RecoveryGauges } from '../recovery/gauges.ts';
-import { observeRecovery, recoveryWatches } from '../recovery/observe.ts';
+import { goesOn, observeRecovery, recoveryWatches } from '../recovery/observe.ts';
 import { Certificates } from './certificates.ts';
 import { CredentialWatch, credentialSecrets } from './credentials.ts';
 import { Deletion } from './delete.ts';
@@ -17,6 +17,7 @@ import { plan } from './plan.ts';
 import { observePods, podsOf } from './pods.ts';
 import type { StatefulSet } from './resources/statefulset.ts';
 import { ReferenceIndex } from './references.ts';
+import { keepSealRecord, type SealRecord } from './seal-record.ts';
 import { deletingStatus, transitions } from './status.ts';
 import type { SealedVaultStatus } from './status-schema.ts';
 import {
@@ -82,17 +83,22 @@ class SealedVaultReconciler {
       return {};
     }
     const tlsSecret = vault.spec.tls?.secretName;
-    this.references.set(key, [...credentialSecrets(vault), ...(tlsSecret === undefined ? [] : [tlsSecret])]);
+    const own = tlsSecret === undefined ? [] : [tlsSecret];
+    this.references.set(key, [...credentialSecrets({ inForce: vault.spec.hsm }), ...own]);
     const step = await this.#deletion.step(vault, context);
     if (vault.metadata.deletionTimestamp !== undefined) {
       if (step !== 'gone' && step !== 'release') await this.#report(vault, deletingStatus(vault), context);
       else this.#certificates.forget(vault.metadata.uid ?? '');
       return step === 'stop-pods' || step === 'delete-data' ? { requeueAfterMs: 1_000 } : {};
     }
-    return this.#keep(vault, key, context);
+    const seal = await keepSealRecord(vault, context, (uid) => goesOn(uid, vault, context.cache));
+    const secrets = [...credentialSecrets(seal), ...credentialSecrets({ inForce: vault.spec.hsm }), ...own];
+    this.references.set(key, [...new Set(secrets)]);
+    return this.#keep(vault, seal, context);
   }
 
-  async #keep(vault: SealedVault, key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
+  async #keep(vault: SealedVault, seal: SealRecord, context: ReconcileContext): Promise<ReconcileResult> {
+    const key = { namespace: vault.metadata.namespace ?? '', name: vault.metadata.name };
     const tls = await this.#certificates.ensure(vault, context);
     const pods = podsOf(vault, context.cache);
     const states = await observePods(vault, pods, tls, this.#options.vaultClient, context.signal);
@@ -102,8 +108,9 @@ class SealedVaultReconciler {
       statefulSet: context.cache.get<StatefulSet>(STATEFUL_SET, key),
       pods: states,
       recovery,
-      credentials: this.#credentials.observe(vault, context.cache, context.clock.monotonic()),
+      credentials: this.#credentials.observe(vault, seal, context.cache, context.clock.monotonic()),
       tls,
+      seal,
     };
     const { objects, labels, status } = plan(vault, observed, context.clock.now(), this.#options);
     for (const [type, object] of objects) await context.api.apply(type, object, context.signal);

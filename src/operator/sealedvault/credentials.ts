@@ -1,5 +1,6 @@
 import type { Cache } from '../runtime/runtime.ts';
 import type { SealedVault } from './kind.ts';
+import type { SealRecord } from './seal-record.ts';
 import { SECRET } from './types.ts';
 
 /**
@@ -15,8 +16,9 @@ export type Credentials =
   | { readonly state: 'unknown' };
 
 /** @returns the names of the Secrets that a vault's pod takes its credentials from. */
-export function credentialSecrets({ spec }: Pick<SealedVault, 'spec'>): readonly string[] {
-  const names = [spec.hsm.slotFrom, spec.hsm.pinFrom]
+export function credentialSecrets({ inForce, next }: SealRecord): readonly string[] {
+  const names = [inForce, ...(next === undefined ? [] : [next.hsm])]
+    .flatMap(({ slotFrom, pinFrom }) => [slotFrom, pinFrom])
     .filter((each) => each !== undefined)
     .map(({ secretKeyRef }) => secretKeyRef.name);
   return [...new Set(names)];
@@ -30,11 +32,11 @@ export class CredentialWatch {
   readonly #unseen = new Map<string, number>();
 
   /** Looks for a vault's Secrets in what the watch knows. */
-  observe(vault: SealedVault, cache: Cache, now: number): Credentials {
+  observe(vault: SealedVault, seal: SealRecord, cache: Cache, now: number): Credentials {
     const namespace = vault.metadata.namespace ?? '';
     if (cache.isSynced(SECRET, namespace)) {
       this.#unseen.delete(namespace);
-      return look(vault, namespace, cache);
+      return look(seal, namespace, cache);
     }
     const since = this.#unseen.get(namespace) ?? now;
     this.#unseen.set(namespace, since);
@@ -42,8 +44,8 @@ export class CredentialWatch {
   }
 }
 
-function look(vault: SealedVault, namespace: string, cache: Cache): Credentials {
-  const found = credentialSecrets(vault).map((name) => ({
+function look(seal: SealRecord, namespace: string, cache: Cache): Credentials {
+  const found = credentialSecrets(seal).map((name) => ({
     name,
     metadata: cache.get(SECRET, { namespace, name })?.metadata,
   }));

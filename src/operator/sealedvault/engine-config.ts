@@ -13,10 +13,16 @@ export const PATHS = {
   // An emptyDir is open to everybody in the pod; the agent makes this folder for its own user and group.
   socket: '/run/hsm/private/agent.sock',
   library: '/hsm/library',
+  /** Of the HSM that a ceremony moves the vault to. */
+  nextRun: '/run/hsm-next',
+  nextSocket: '/run/hsm-next/private/agent.sock',
 } as const;
 
-/** The engine's configuration: Vault's keys, no credential. */
-export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
+/**
+ * The engine's configuration: Vault's keys, no credential.
+ * @param next whether a ceremony moves the vault to another HSM
+ */
+export function engineConfig(spec: SealedVaultSpec, names: VaultNames, next: boolean): object {
   return {
     listener: [
       {
@@ -29,15 +35,7 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
       },
     ],
     storage: { lmdb: { path: PATHS.data } },
-    seal: {
-      pkcs11: {
-        ...(spec.hsm.placement === 'Sidecar'
-          ? { agent_address: `unix://${PATHS.socket}` }
-          : hsmStanza(spec.hsm)),
-        // Conditions follow the HSM within a minute, where Vault's default is ten.
-        health_check_interval: '60s',
-      },
-    },
+    ...sealBlocks(spec.hsm, next),
     audit: auditDevices(spec.audit),
     api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,
     require_pgp_shares: true,
@@ -48,9 +46,25 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames): object {
   };
 }
 
-/** The HSM agent's configuration; undefined when there is no agent. */
-export function agentConfig(hsm: HsmSpec): object | undefined {
-  return hsm.placement === 'Sidecar' ? { seal: { pkcs11: hsmStanza(hsm) } } : undefined;
+/** The configuration of an HSM agent. */
+export function agentConfig(hsm: HsmSpec): object {
+  return { seal: { pkcs11: hsmStanza(hsm) } };
+}
+
+// Conditions follow the HSM within a minute, where Vault's default is ten.
+const INTERVAL = { health_check_interval: '60s' };
+
+function sealBlocks(hsm: HsmSpec, next: boolean): object {
+  const now = hsm.placement === 'Sidecar' ? { agent_address: `unix://${PATHS.socket}` } : hsmStanza(hsm);
+  if (!next) return { seal: { pkcs11: { ...now, ...INTERVAL } } };
+  return {
+    migrate_by_ceremony: true,
+    seal: [
+      // Always beside its own agent: the engine's container has the library of the one in force, if any.
+      { pkcs11: { name: 'next', agent_address: `unix://${PATHS.nextSocket}`, ...INTERVAL } },
+      { pkcs11: { name: 'in-force', disabled: 'true', ...now } },
+    ],
+  };
 }
 
 /** Slot and PIN are not in it: they are in the environment. */

@@ -5,6 +5,8 @@ import { SEALED_VAULT } from './kind.ts';
 
 export const PORT = 8200;
 export const VAULT_LABEL = 'sealedvault.io/vault';
+/** Of the ConfigMap that says under which HSM a vault is. */
+export const SEAL_LABEL = 'sealedvault.io/seal';
 export const ACTIVE_LABEL = 'sealedvault.io/active';
 export const PIN_REVISION = 'sealedvault.io/pin-revision';
 export const CONFIG_REVISION = 'sealedvault.io/config-revision';

@@ -32,8 +32,11 @@ export function plan(
   now: number,
   settings: { readonly image: string; readonly operatorNamespace: string },
 ): Plan {
-  const config = configMap(vault);
-  const { credentials, tls } = observed;
+  const { credentials, tls, seal } = observed;
+  const inUse = { ...vault, spec: { ...vault.spec, hsm: seal.inForce } };
+  // Pods that wait for a Secret of the other HSM would not serve.
+  const next = credentials.state === 'missing' ? undefined : seal.next?.hsm;
+  const config = configMap(inUse, next);
   const trusted = tls.ok ? tls.serverAuthority : undefined;
   const client = tls.clientAuthority;
   const inputs = {
@@ -41,6 +44,7 @@ export function plan(
     configRevision: configRevision(config),
     // What cannot be seen now is no reason to replace pods.
     pinRevision: credentials.state === 'found' ? credentials.revision : pinRevisionOf(observed.statefulSet),
+    next,
   };
   return {
     objects: [
@@ -48,12 +52,12 @@ export function plan(
       [CONFIG_MAP, config],
       ...(client === undefined ? [] : [[CONFIG_MAP, trustMap(vault, { server: trusted, client })] as const]),
       ...services(vault).map((service) => [SERVICE, service] as const),
-      [NETWORK_POLICY, networkPolicy(vault)],
+      [NETWORK_POLICY, networkPolicy(inUse, next)],
       [POD_DISRUPTION_BUDGET, disruptionBudget(vault)],
       // Pods that were made before the revision of their Secrets is known would be replaced a moment later.
       ...(credentials.state === 'unknown' && observed.statefulSet === undefined
         ? []
-        : [[STATEFUL_SET, statefulSet(vault, inputs)] as const]),
+        : [[STATEFUL_SET, statefulSet(inUse, inputs)] as const]),
     ],
     labels: observed.pods.flatMap(({ pod, engine }) => {
       if (engine === undefined) return [];

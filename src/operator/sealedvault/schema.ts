@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cel, listMap } from '../crd.ts';
-import type { SealedVaultSpec } from './spec.ts';
+import type { HsmSpec, SealedVaultSpec } from './spec.ts';
 
 /** What a person writes into a SealedVault. The API server enforces this very schema (crds/). */
 
@@ -124,8 +124,13 @@ const network = z.object({
   ports: z.array(z.int().min(1).max(65_535)).max(16).default([]),
 });
 
-const hsm = z
+/** The schema of `spec.hsm`. */
+export const hsm: z.ZodType<HsmSpec> = z
   .object({
+    name: name.optional().meta({
+      description:
+        'Tells one HSM from another where the token’s label, serial number and slot do not: an HSM of another name takes a SealMigration.',
+    }),
     library,
     slotFrom: fromSecret.optional().meta({ description: 'The slot number, from a Secret.' }),
     tokenLabel: z.string().min(1).max(32).optional().meta({ description: 'Label of the token.' }),

@@ -1,5 +1,8 @@
 import type { Finding, Reason } from './finding.ts';
+import type { SealedVault } from './kind.ts';
 import type { EngineState } from './pods.ts';
+import { isSameToken, type SealRecord } from './seal-record.ts';
+import type { HsmSpec } from './spec.ts';
 
 /** What is true of a vault's seal: whether it works now, whether a restart would, and how its key is kept. */
 export function sealFindings(engine: EngineState | undefined): readonly Finding[] {
@@ -91,6 +94,38 @@ function people(engine: EngineState | undefined): Finding {
   const message =
     'The break-glass seal is on: a quorum of its custodians opens the vault, or a backup of it, without the HSM.';
   return { type, status: 'True', reason: 'BreakGlassOn', message };
+}
+
+/** Whether the vault is under the HSM of its specification. */
+export function asSpecified({ spec }: SealedVault, { inForce, next }: SealRecord): Finding {
+  const type = 'SealAsSpecified';
+  if (next !== undefined)
+    return {
+      type,
+      status: 'False',
+      reason: 'SealMigrating',
+      message: `A ceremony moves the vault to ${tokenOf(next.hsm)}; until it is over, the vault is under ${tokenOf(inForce)}.`,
+    };
+  if (isSameToken(spec.hsm, inForce))
+    return {
+      type,
+      status: 'True',
+      reason: 'SpecifiedHSM',
+      message: 'The HSM of spec.hsm is the one of the pods.',
+    };
+  return {
+    type,
+    status: 'False',
+    reason: 'SealMigrationNeeded',
+    message: `spec.hsm names ${tokenOf(spec.hsm)}, and the vault is under ${tokenOf(inForce)}: a RecoveryCeremony of type SealMigration moves it. Nothing is changed until then.`,
+  };
+}
+
+function tokenOf({ name, tokenLabel, serial, slotFrom }: HsmSpec): string {
+  const where =
+    tokenLabel ??
+    (serial === undefined ? `the slot in Secret ${slotFrom?.secretKeyRef.name ?? ''}` : `serial ${serial}`);
+  return name === undefined ? where : `${name} (${where})`;
 }
 
 /** A text of the engine as a sentence of bounded length. */

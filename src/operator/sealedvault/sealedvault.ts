@@ -3,6 +3,7 @@ import type { TlsState } from './certificates.ts';
 import type { Credentials } from './credentials.ts';
 import type { PodState } from './pods.ts';
 import type { StatefulSet } from './resources/statefulset.ts';
+import type { SealRecord } from './seal-record.ts';
 
 /**
  * Vaults as resources. A reconcile looks (certificates, Secrets' metadata, pods and what their engines say), makes
@@ -26,6 +27,8 @@ export interface Observed {
   readonly pods: readonly PodState[];
   readonly credentials: Credentials;
   readonly tls: TlsState;
+  /** Under which HSM the vault is. */
+  readonly seal: SealRecord;
   /** Undefined when no engine told. */
   readonly recovery?: Readiness | undefined;
 }

@@ -28,6 +28,7 @@ export interface AuditSpec {
 }
 
 export interface HsmSpec {
+  readonly name?: string | undefined;
   readonly library: HsmLibrary;
   readonly slotFrom?: FromSecret | undefined;
   readonly tokenLabel?: string | undefined;

@@ -121,7 +121,7 @@ export function transitions(
       return [];
     if (condition.type === 'HSMReachable' && last === undefined && condition.status === 'True') return [];
     const badWhenTrue = condition.type === 'NextRestartWouldFail' || condition.type === 'OpensWithoutHSM';
-    const quiet = badWhenTrue || condition.type === 'SealKeyStrong';
+    const quiet = badWhenTrue || condition.type === 'SealKeyStrong' || condition.type === 'SealAsSpecified';
     const bad = badWhenTrue ? 'True' : 'False';
     if (quiet && condition.status !== bad && (last === undefined || last.status === 'Unknown')) return [];
     const warning =

@@ -25,11 +25,19 @@ export class CeremonyBench {
   readonly kinds: KindsBench;
   readonly engine: TestEngine;
   readonly people: ReadonlyMap<string, Person>;
+  /** What of the engine's configuration is about being reached. */
+  readonly edge: object;
 
-  private constructor(kinds: KindsBench, engine: TestEngine, people: ReadonlyMap<string, Person>) {
+  private constructor(
+    kinds: KindsBench,
+    engine: TestEngine,
+    people: ReadonlyMap<string, Person>,
+    edge: object,
+  ) {
     this.kinds = kinds;
     this.engine = engine;
     this.people = people;
+    this.edge = edge;
   }
 
   /** @param address of the vault's pod */
@@ -53,7 +61,7 @@ export class CeremonyBench {
       writeFileSync(join(dir, name), text, { mode: 0o600 });
       return join(dir, name);
     };
-    const engine = await TestEngine.start({
+    const edge = {
       init_client_name: 'sealedvault-operator',
       listener: [
         { tcp: { address: '127.0.0.1:0', tls_disable: true } },
@@ -66,9 +74,10 @@ export class CeremonyBench {
           },
         },
       ],
-    });
+    };
+    const engine = await TestEngine.start(edge);
     await kinds.runPod('demo', address);
-    return new CeremonyBench(kinds, engine, people);
+    return new CeremonyBench(kinds, engine, people, edge);
   }
 
   async close(): Promise<void> {

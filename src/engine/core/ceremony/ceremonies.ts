@@ -192,15 +192,27 @@ export class Ceremonies implements CeremonyPort {
     if ('refused' in whose) return bad(whose.refused);
     const { threshold } = await quorumSize(this.#options);
     const combined = await this.#attempt.submit({ key, nonce, signal }, threshold);
-    if (combined !== undefined && 'refused' in combined) return bad(combined.refused);
+    if (combined !== undefined && 'refused' in combined) {
+      if (this.#attempt.shares.size < this.#submitted.length) this.#forgetShares();
+      return bad(combined.refused);
+    }
     this.#submitted.push(whose.holder);
     log.info({ ceremony: id, holder: whose.holder }, 'a share was given');
     if (combined === undefined) return this.#render(record);
-    using owned = combined;
+    // A new nonce is told when it is clear what came of these shares: before that it would look like a restart.
+    try {
+      using owned = combined;
+      if (!(await isQuorumKey(this.#options, owned, signal)))
+        return bad('these shares are not the right ones: all of them have to be given again');
+      return await this.#begin(record, signal);
+    } finally {
+      this.#forgetShares();
+    }
+  }
+
+  async #begin(record: CeremonyRecord, signal: AbortSignal): Promise<CeremonyStatus | CeremonyRefusal> {
+    const { barrier, log } = this.#options;
     const submitted = this.#submitted;
-    this.#forgetShares();
-    if (!(await isQuorumKey(this.#options, owned, signal)))
-      return bad('these shares are not the right ones: all of them have to be given again');
     const begun = await barrier.exclusively(async () => {
       const outcome = await this.#acts[record.plan.type].begin(record, signal);
       if ('refused' in outcome) return outcome;
@@ -211,7 +223,7 @@ export class Ceremonies implements CeremonyPort {
       return done;
     });
     if ('refused' in begun) return begun;
-    log.info({ ceremony: id, state: begun.state }, 'a quorum gave its shares');
+    log.info({ ceremony: record.plan.id, state: begun.state }, 'a quorum gave its shares');
     return this.#render(begun);
   }
 
@@ -291,7 +303,7 @@ export class Ceremonies implements CeremonyPort {
       state,
       nonce: collecting ? this.#attempt.nonce : '',
       threshold: (await quorumSize(this.#options)).threshold,
-      progress: collecting ? this.#attempt.shares.size : (record.submitted?.length ?? 0),
+      progress: collecting ? this.#submitted.length : (record.submitted?.length ?? 0),
       submitted: collecting ? [...this.#submitted] : (record.submitted ?? []),
       holders: known?.holders.map(holderName) ?? [],
       custodians: plan.custodians.map(({ name }, index) => ({
@@ -315,6 +327,7 @@ export class Ceremonies implements CeremonyPort {
                     ? 'expired'
                     : 'revoked',
             },
+      dryRun: plan.dryRun === true,
       seals: record.seals,
       startedAt: record.startedAt,
       engineTime: new Date(clock.now()).toISOString(),

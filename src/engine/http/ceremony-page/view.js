@@ -1,5 +1,7 @@
 import { spokenGroups } from './spoken.js';
 
+/** @typedef {{ key?: { label: string, id: string } }} ProvenSeal */
+
 /**
  * @typedef {object} Ceremony A ceremony as the engine answers it.
  * @property {string} id
@@ -15,6 +17,8 @@ import { spokenGroups } from './spoken.js';
  * @property {{ name: string, fingerprint: string, proven: boolean }[]} custodians
  * @property {{ name: string }} [requester]
  * @property {{ expires_at: string, state: string }} [token]
+ * @property {boolean} [dry_run]
+ * @property {{ from: ProvenSeal, to: ProvenSeal }} [seals]
  * @property {string} started_at
  */
 
@@ -83,7 +87,8 @@ export function showNothing(text) {
 }
 
 /** @param {Ceremony} ceremony */
-function headline({ state, type, threshold, progress, custodians, token }) {
+function headline(ceremony) {
+  const { state, type, threshold, progress, custodians, token } = ceremony;
   const proven = custodians.filter((each) => each.proven).length;
   switch (state) {
     case 'collecting':
@@ -91,6 +96,10 @@ function headline({ state, type, threshold, progress, custodians, token }) {
     case 'proving':
       return `New shares are being proved: ${proven} of ${custodians.length}. Nothing changes until all are.`;
     case 'committed':
+      if (type === 'seal-migration')
+        return ceremony.dry_run === true
+          ? 'Done. Both HSMs proved themselves; nothing was changed.'
+          : 'Done. The vault is under its new HSM.';
       if (type === 'generate-root')
         return `Done. The root token was encrypted to its requester, and is ${token?.state ?? 'made'}.`;
       return type === 'break-glass' && custodians.length === 0
@@ -102,7 +111,9 @@ function headline({ state, type, threshold, progress, custodians, token }) {
 }
 
 /** @param {Ceremony} ceremony */
-function purpose({ type, threshold, custodians, requester }) {
+function purpose({ type, threshold, custodians, requester, seals }) {
+  if (type === 'seal-migration')
+    return `The vault is moved from one HSM to another: from ${keyName(seals?.from)} to ${keyName(seals?.to)}. Both proved themselves. It takes ${threshold} of the recovery shares of today; they stay the right ones.`;
   if (type === 'break-glass')
     return custodians.length === 0
       ? `The break-glass seal is turned off. It takes ${threshold} of the recovery shares of today.`
@@ -110,6 +121,12 @@ function purpose({ type, threshold, custodians, requester }) {
   return type === 'generate-root'
     ? `A root token is made and encrypted to ${requester?.name ?? 'its requester'} alone. It takes ${threshold} shares.`
     : `The recovery key is replaced. ${threshold} of the shares of today are needed; then each of ${listed(custodians.map(({ name }) => name))} gets a new share and proves it.`;
+}
+
+/** @param {ProvenSeal | undefined} seal */
+function keyName(seal) {
+  const { label = '', id = '' } = seal?.key ?? {};
+  return label === '' ? (id === '' ? 'its key' : `key id ${id}`) : `key “${label}”`;
 }
 
 /** @param {Ceremony} ceremony */

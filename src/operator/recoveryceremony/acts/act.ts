@@ -1,6 +1,7 @@
 import type { VaultApi } from '../../../client/factory.ts';
 import type { CeremonyReason, Note } from '../note.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
+import type { SealRecord } from '../../sealedvault/seal-record.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import type { RecoveryCeremony } from '../kind.ts';
 import type { Message } from '../messages.ts';
@@ -27,6 +28,8 @@ export interface ActInput {
   /** A client of the vault; undefined while no pod can be reached. */
   readonly client: () => Promise<VaultApi | undefined>;
   readonly ending: Ending;
+  /** Changes under which HSM the vault is, or is moved to; undefined when there is no vault. */
+  readonly changeSeal: (change: (record: SealRecord) => SealRecord) => Promise<SealRecord | undefined>;
   /** Judges the receipts that came, by a prover, and what was sent. */
   readonly judgeReceipts: (prove: Prover, sent: ReadonlyMap<string, string>) => Promise<void>;
 }
@@ -49,6 +52,8 @@ export interface ActOutcome {
   readonly proven?: ReadonlySet<string>;
   readonly token?: Pick<RootTokenStatus, 'expiresAt' | 'state'>;
   readonly interrupted?: boolean;
+  /** Both HSMs proved themselves. */
+  readonly sealsProven?: boolean;
 }
 
 /** An act that waits for a reason. */

@@ -2,6 +2,7 @@ import type { ActInput, ActOutcome } from './act.ts';
 import { drill } from './drill.ts';
 import { initialize } from './initialize.ts';
 import { quorum } from './quorum.ts';
+import { sealMigration } from './seal-migration.ts';
 
 /** Does what can be done now, by the type of the plan. */
 export function performAct(input: ActInput): Promise<ActOutcome> {
@@ -12,6 +13,8 @@ export function performAct(input: ActInput): Promise<ActOutcome> {
     case 'GenerateRoot':
     case 'BreakGlass':
       return quorum(input);
+    case 'SealMigration':
+      return sealMigration(input);
     case 'Drill':
       return drill(input);
   }

@@ -99,6 +99,12 @@ function record(state: CeremonyState, { ceremony, evidence, context }: ActInput)
 function request(manifest: Manifest, digest: string): CeremonyRequest {
   const { namespace, name } = manifest.ceremony;
   const base = { digest, ceremony: { namespace, name } };
+  if (manifest.type === 'SealMigration')
+    return {
+      ...base,
+      type: 'seal-migration',
+      ...(manifest.sealMigration?.dryRun === true ? { dry_run: true } : {}),
+    };
   if (manifest.type !== 'GenerateRoot')
     return {
       ...base,

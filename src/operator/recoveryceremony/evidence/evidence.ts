@@ -10,6 +10,7 @@ export type EvidenceStep =
   | 'approved'
   | 'refused'
   | 'started'
+  | 'seals-proven'
   | 'interrupted'
   | 'share-given'
   | 'shares-made'

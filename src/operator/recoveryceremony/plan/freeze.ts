@@ -3,6 +3,7 @@ import { isoSeconds } from '../../sealedvault/status.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
 import type { RecoveryCeremony } from '../kind.ts';
 import type { KeyFinding } from '../people/keys.ts';
+import type { HsmSpec } from '../../sealedvault/spec.ts';
 import { durationMs } from '../schema.ts';
 import type { PersonSpec } from '../spec.ts';
 import type { FrozenHolders, FrozenPerson, Manifest } from './manifest.ts';
@@ -14,6 +15,8 @@ export interface PlanInputs {
   readonly findings: readonly KeyFinding[];
   readonly clusterId: string;
   readonly holders: FrozenHolders | undefined;
+  /** Under which HSM the vault is. */
+  readonly inForce: HsmSpec;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly nonce: string;
@@ -22,7 +25,7 @@ export interface PlanInputs {
 /** @returns the plan that is to be signed */
 export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs): Manifest {
   const { vault, findings, now } = inputs;
-  const { keyLabel, keyId } = vault.spec.hsm;
+  const { keyLabel, keyId } = inputs.inForce;
   const frozen = (people: readonly PersonSpec[]): readonly FrozenPerson[] =>
     people.flatMap((each) => freezePerson(each, findings));
   const makesShares = spec.custodians.length > 0;
@@ -52,9 +55,17 @@ export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs)
     ...(spec.requester === undefined ? {} : { requester: spec.requester }),
     ...(spec.rootToken?.encryptTo === undefined ? {} : { rootTokenTo: spec.rootToken.encryptTo }),
     ...(spec.type === 'GenerateRoot' ? { ttl: spec.rootToken?.ttl ?? '1h' } : {}),
+    ...(spec.type === 'SealMigration' ? { sealMigration: freezeMove(spec, inputs) } : {}),
     expiresAt: isoSeconds(now + durationMs(spec.expiresAfter ?? '72h')),
     nonce: inputs.nonce,
   };
+}
+
+function freezeMove(
+  { sealMigration }: RecoveryCeremony['spec'],
+  { vault, inForce }: PlanInputs,
+): NonNullable<Manifest['sealMigration']> {
+  return { from: inForce, to: vault.spec.hsm, ...(sealMigration?.dryRun === true ? { dryRun: true } : {}) };
 }
 
 function freezePerson({ name, username, group }: PersonSpec, found: readonly KeyFinding[]): FrozenPerson[] {
@@ -89,7 +100,8 @@ export function isPlanOf({ spec }: RecoveryCeremony, manifest: Manifest): boolea
     same(manifest.witnesses, spec.witnesses) &&
     same(manifest.requester, spec.requester) &&
     same(manifest.rootTokenTo, spec.rootToken?.encryptTo) &&
-    (spec.type !== 'GenerateRoot' || manifest.ttl === (spec.rootToken?.ttl ?? '1h'))
+    (spec.type !== 'GenerateRoot' || manifest.ttl === (spec.rootToken?.ttl ?? '1h')) &&
+    same(manifest.sealMigration?.dryRun, spec.sealMigration?.dryRun || undefined)
   );
 }
 

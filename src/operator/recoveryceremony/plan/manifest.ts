@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { canonicalJson, digestOf } from '../../../ceremony/canonical.ts';
 import type { Json } from '../../../lib/json.ts';
 import type { CeremonyName } from '../../../ceremony/statement.ts';
+import { hsm } from '../../sealedvault/schema.ts';
+import type { HsmSpec } from '../../sealedvault/spec.ts';
 
 /**
  * The plan of a ceremony, frozen before anybody signs: what is done, by whom, with which keys, to which vault. What
@@ -32,6 +34,10 @@ export interface Manifest {
   readonly rootTokenTo?: string | undefined;
   /** GenerateRoot: a duration. */
   readonly ttl?: string | undefined;
+  /** SealMigration: the HSM of the vault, and the one that it goes to. */
+  readonly sealMigration?:
+    | { readonly from: HsmSpec; readonly to: HsmSpec; readonly dryRun?: true | undefined }
+    | undefined;
   /** ISO 8601. */
   readonly expiresAt: string;
   /** Base64 of 32 random bytes. */
@@ -95,6 +101,7 @@ const schema: z.ZodType<Manifest> = z.strictObject({
   requester: z.string().optional(),
   rootTokenTo: z.string().optional(),
   ttl: z.string().optional(),
+  sealMigration: z.object({ from: hsm, to: hsm, dryRun: z.literal(true).optional() }).optional(),
   expiresAt: z.string(),
   nonce: z.string(),
 });

@@ -5,6 +5,7 @@ import { toBase64, utf8 } from '../../../lib/bytes.ts';
 import { nextDrillOf } from '../../drillschedule/drillschedule.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
+import { isSameToken, readSealRecord } from '../../sealedvault/seal-record.ts';
 import { CONFIG_MAP } from '../../sealedvault/types.ts';
 import type { RecoveryCeremony } from '../kind.ts';
 import { note, type Note } from '../note.ts';
@@ -97,8 +98,15 @@ export class PreparedPlan {
     const partial = notSeparate(this.#ceremony, this.#findings, known.holders);
     if (partial !== undefined)
       return this.#refuse('NotSeparate', `${partial} has a share in force, and cannot be a witness.`);
+    const { inForce } = await readSealRecord(vault, this.#context);
+    if (this.#ceremony.spec.type === 'SealMigration' && isSameToken(inForce, vault.spec.hsm)) {
+      this.#keys = 'waiting';
+      this.#wait('The vault is under the HSM of its spec.hsm: change that first.', 'NothingToMigrate');
+      return;
+    }
     const manifest = freeze(this.#ceremony, {
       vault,
+      inForce,
       findings: this.#findings,
       ...known,
       now: clock.now(),

@@ -3,22 +3,28 @@ import type { KubeObject } from '../../runtime/runtime.ts';
 import { agentConfig, engineConfig } from '../engine-config.ts';
 import type { SealedVault } from '../kind.ts';
 import { namesOf, ownedMeta } from '../names.ts';
+import type { HsmSpec } from '../spec.ts';
 
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** Configuration of the engine and of the HSM agent. It holds no credential. */
-export function configMap(vault: SealedVault): ConfigMap {
+/**
+ * Configuration of the engine and of the HSM agents. It holds no credential.
+ * @param next the HSM that a ceremony moves the vault to
+ */
+export function configMap(vault: SealedVault, next?: HsmSpec): ConfigMap {
   const names = namesOf({ namespace: vault.metadata.namespace ?? '', name: vault.metadata.name });
-  const agent = agentConfig(vault.spec.hsm);
+  const { hsm } = vault.spec;
+  const text = (config: object): string => `${JSON.stringify(config, null, 2)}\n`;
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: ownedMeta(vault, names.config),
     data: {
-      'engine.json': `${JSON.stringify(engineConfig(vault.spec, names), null, 2)}\n`,
-      ...(agent === undefined ? {} : { 'agent.json': `${JSON.stringify(agent, null, 2)}\n` }),
+      'engine.json': text(engineConfig(vault.spec, names, next !== undefined)),
+      ...(hsm.placement === 'Sidecar' ? { 'agent.json': text(agentConfig(hsm)) } : {}),
+      ...(next === undefined ? {} : { 'agent-next.json': text(agentConfig(next)) }),
     },
   };
 }

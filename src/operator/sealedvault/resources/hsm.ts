@@ -24,12 +24,15 @@ const [,path,want]=process.argv;const hash=createHash('sha256');
 createReadStream(path).on('error',(e)=>{console.error('the library cannot be read: '+e.code);process.exit(1)}).pipe(hash)
 .on('finish',()=>{const got=hash.digest('hex');if(got!==want){console.error('the library has the digest '+got+', not '+want);process.exit(1)}});`;
 
-/** @param image the image of the agent */
-export function hsmParts(hsm: HsmSpec, image: string): HsmParts {
+/**
+ * @param image the image of the agent
+ * @param mark before the names of volumes and containers, where a pod knows two HSMs
+ */
+export function hsmParts(hsm: HsmSpec, image: string, mark = ''): HsmParts {
   const { library } = hsm;
-  const source = librarySource(hsm);
+  const source = librarySource(hsm, mark);
   const extra = hsm.volumes.map((volume) => ({
-    name: `hsm-${volume.name}`,
+    name: `${mark}hsm-${volume.name}`,
     ...(volume.persistentVolumeClaim === undefined
       ? {}
       : { persistentVolumeClaim: volume.persistentVolumeClaim }),
@@ -39,7 +42,7 @@ export function hsmParts(hsm: HsmSpec, image: string): HsmParts {
   const mounts = [
     ...source.mounts,
     ...hsm.volumes.map(({ name, mountPath, readOnly }) => ({
-      name: `hsm-${name}`,
+      name: `${mark}hsm-${name}`,
       mountPath,
       ...(readOnly ? { readOnly } : {}),
     })),
@@ -49,7 +52,7 @@ export function hsmParts(hsm: HsmSpec, image: string): HsmParts {
       ? []
       : [
           {
-            name: 'library-digest',
+            name: `${mark}library-digest`,
             image,
             command: ['/usr/local/bin/node', '--eval', CHECK, library.path, library.sha256],
             securityContext: CONTAINER_SECURITY,
@@ -75,11 +78,12 @@ function fromSecret(name: string, { secretKeyRef }: FromSecret): object {
   };
 }
 
-function librarySource({ library }: HsmSpec): Pick<HsmParts, 'mounts' | 'volumes' | 'before'> {
-  const mount = { name: 'library', mountPath: PATHS.library, readOnly: true };
+function librarySource({ library }: HsmSpec, mark: string): Pick<HsmParts, 'mounts' | 'volumes' | 'before'> {
+  const name = `${mark}library`;
+  const mount = { name, mountPath: PATHS.library, readOnly: true };
   const volume = (what: object): Pick<HsmParts, 'mounts' | 'volumes' | 'before'> => ({
     mounts: [mount],
-    volumes: [{ name: 'library', ...what }],
+    volumes: [{ name, ...what }],
     before: [],
   });
   const { image, persistentVolumeClaim, initContainer } = library.from ?? {};
@@ -89,14 +93,14 @@ function librarySource({ library }: HsmSpec): Pick<HsmParts, 'mounts' | 'volumes
   if (initContainer === undefined) return { mounts: [], volumes: [], before: [] };
   return {
     mounts: [mount],
-    volumes: [{ name: 'library', emptyDir: {} }],
+    volumes: [{ name, emptyDir: {} }],
     before: [
       {
-        name: 'library',
+        name,
         image: initContainer.image,
         command: [...initContainer.command],
         securityContext: CONTAINER_SECURITY,
-        volumeMounts: [{ name: 'library', mountPath: PATHS.library }],
+        volumeMounts: [{ name, mountPath: PATHS.library }],
       },
     ],
   };

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../runtime/runtime.ts';
 import type { SealedVault } from '../kind.ts';
+import type { HsmSpec } from '../spec.ts';
 import { ACTIVE_LABEL, namesOf, ownedMeta, PORT, selectorLabels } from '../names.ts';
 
 /** How a vault is reached, and what it may reach. */
@@ -40,10 +41,11 @@ export function disruptionBudget(vault: SealedVault): KubeObject {
 /**
  * Anybody may reach port 8200; the pod may reach the HSMs in `spec.hsm.network`, and names' servers when there are any.
  * Nothing else of a vault needs a connection outwards, and a pod that knows a PIN should not be able to make one.
+ * @param next the HSM that a ceremony moves the vault to
  */
-export function networkPolicy(vault: SealedVault): KubeObject {
+export function networkPolicy(vault: SealedVault, next?: HsmSpec): KubeObject {
   const key = { namespace: vault.metadata.namespace ?? '', name: vault.metadata.name };
-  const egress = vault.spec.hsm.network.map(({ cidr, ports }) => ({
+  const egress = [...vault.spec.hsm.network, ...(next?.network ?? [])].map(({ cidr, ports }) => ({
     to: [{ ipBlock: { cidr } }],
     ...(ports.length === 0 ? {} : { ports: ports.map((port) => ({ port, protocol: 'TCP' })) }),
   }));

@@ -1,7 +1,9 @@
+import { dirname } from 'node:path';
 import { PATHS } from '../engine-config.ts';
 import type { SealedVault } from '../kind.ts';
 import { CONFIG_REVISION, labelsOf, namesOf, PIN_REVISION, PORT } from '../names.ts';
-import { CONTAINER_SECURITY, hsmParts } from './hsm.ts';
+import type { HsmSpec } from '../spec.ts';
+import { CONTAINER_SECURITY, type HsmParts, hsmParts } from './hsm.ts';
 
 /** What a pod depends on besides the spec. */
 export interface PodInputs {
@@ -10,6 +12,8 @@ export interface PodInputs {
   readonly configRevision: string;
   /** Of the Secrets with slot and PIN; undefined while unknown. */
   readonly pinRevision: string | undefined;
+  /** The HSM that a ceremony moves the vault to. */
+  readonly next?: HsmSpec | undefined;
 }
 
 const USER = 10_001;
@@ -22,11 +26,13 @@ export function podTemplate(vault: SealedVault, inputs: PodInputs): object {
   const image = spec.image ?? inputs.image;
   const sidecar = spec.hsm.placement === 'Sidecar';
   const hsm = hsmParts(spec.hsm, image);
+  const next = inputs.next === undefined ? undefined : hsmParts(inputs.next, image, 'next-');
   const engineMounts = [
     { name: 'config', mountPath: PATHS.config, readOnly: true },
     { name: 'data', mountPath: PATHS.volume },
     { name: 'tmp', mountPath: '/tmp' },
     ...(sidecar ? [{ name: 'run', mountPath: PATHS.run }] : hsm.mounts),
+    ...(next === undefined ? [] : [{ name: 'next-run', mountPath: PATHS.nextRun }]),
   ];
   const engine = {
     name: 'engine',
@@ -61,22 +67,20 @@ export function podTemplate(vault: SealedVault, inputs: PodInputs): object {
         fsGroupChangePolicy: 'OnRootMismatch',
         seccompProfile: { type: 'RuntimeDefault' },
       },
-      initContainers: [...hsm.before, ...(sidecar ? [agent(image, hsm)] : [])],
+      initContainers: [
+        ...hsm.before,
+        ...(sidecar ? [agent(image, hsm, PATHS.socket)] : []),
+        ...(next === undefined ? [] : [...next.before, agent(image, next, PATHS.nextSocket, 'next-')]),
+      ],
       containers: [engine],
       volumes: [
         configVolume(names, spec.tls?.secretName ?? names.tls),
         { name: 'tmp', ...scratch('64Mi') },
-        ...(sidecar
-          ? [
-              {
-                name: 'agent-config',
-                configMap: { name: names.config, items: [{ key: 'agent.json', path: 'agent.json' }] },
-              },
-              { name: 'agent-tmp', ...scratch('64Mi') },
-              { name: 'run', ...scratch('1Mi') },
-            ]
-          : []),
+        ...(sidecar ? agentVolumes(names.config, 'agent.json') : []),
         ...hsm.volumes,
+        ...(next === undefined
+          ? []
+          : [...agentVolumes(names.config, 'agent-next.json', 'next-'), ...next.volumes]),
       ],
       ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
       ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
@@ -85,22 +89,31 @@ export function podTemplate(vault: SealedVault, inputs: PodInputs): object {
 }
 
 // No probe: the agent must outlive an HSM that is away, and the engine asks again for as long as there is no socket.
-function agent(image: string, hsm: ReturnType<typeof hsmParts>): object {
+function agent(image: string, hsm: HsmParts, socket: string, mark = ''): object {
+  const run = dirname(dirname(socket));
   return {
-    name: 'hsm-agent',
+    name: `${mark}hsm-agent`,
     image,
     restartPolicy: 'Always',
-    args: ['hsm-agent', `-config=${PATHS.agent}`, `-listen=${PATHS.socket}`],
+    args: ['hsm-agent', `-config=${PATHS.agent}`, `-listen=${socket}`],
     env: hsm.env,
     resources: { requests: { cpu: '10m', memory: '64Mi' } },
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [
-      { name: 'agent-config', mountPath: PATHS.config, readOnly: true },
-      { name: 'agent-tmp', mountPath: '/tmp' },
-      { name: 'run', mountPath: PATHS.run },
+      { name: `${mark}agent-config`, mountPath: PATHS.config, readOnly: true },
+      { name: `${mark}agent-tmp`, mountPath: '/tmp' },
+      { name: `${mark}run`, mountPath: run },
       ...hsm.mounts,
     ],
   };
+}
+
+function agentVolumes(config: string, key: string, mark = ''): readonly object[] {
+  return [
+    { name: `${mark}agent-config`, configMap: { name: config, items: [{ key, path: 'agent.json' }] } },
+    { name: `${mark}agent-tmp`, ...scratch('64Mi') },
+    { name: `${mark}run`, ...scratch('1Mi') },
+  ];
 }
 
 /** A sealed vault is alive: killing it would help nobody. It is ready when it can be used. */

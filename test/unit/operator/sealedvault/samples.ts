@@ -43,6 +43,7 @@ export function podWith(
     seal: {
       healthy: true,
       configured: true,
+      fullyWrapped: true,
       breakGlass: false,
       restartKnown: true,
       restartFailure: undefined,
@@ -66,6 +67,7 @@ export function healthy(change: Partial<Observed> = {}): Observed {
       certificateExpires: new Date('2027-01-01T00:00:00Z'),
       authorityExpires: new Date('2036-01-01T00:00:00Z'),
     },
+    seal: { inForce: sampleVault().spec.hsm },
     ...change,
   };
 }

@@ -9,6 +9,7 @@ const NOW = Date.parse('2026-06-01T00:00:00Z');
 const good: SealBackends = {
   healthy: true,
   configured: true,
+  fullyWrapped: true,
   breakGlass: false,
   restartKnown: true,
   restartFailure: undefined,
