@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { KubernetesObject } from '../../test/support/cluster/api.ts';
 import { run, until } from '../../test/support/cluster/command.ts';
 import type { Kubectl } from '../../test/support/cluster/kubectl.ts';
 import { projectRoot } from '../../test/support/cluster/paths.ts';
@@ -69,6 +70,7 @@ export async function installOperator(
  * @param kubectl The cluster.
  * @param image Image whose `hsm init-token` makes the token.
  * @param pin The PIN; the default is a random one that is not a number.
+ * @param another The label of one more token on the same volume; its Secret has this name behind it.
  * @returns Slot and PIN.
  * @throws {Error} When the pod does not make the token within two minutes.
  */
@@ -76,14 +78,17 @@ export async function createToken(
   kubectl: Kubectl,
   image: string,
   pin: string = randomPin(),
+  another?: string,
 ): Promise<{ slot: string; pin: string }> {
+  const behind = another === undefined ? '' : `-${another}`;
   const pins = { pin, 'so-pin': randomPin() };
-  await kubectl.apply(
-    [secret(`${names.token}-pins`, pins), ...sample('softhsm.yaml', image)].map((object) =>
-      inNamespace(object),
-    ),
+  const job = `${names.token}-init${behind}`;
+  const objects = sample('softhsm.yaml', image).map((object) =>
+    object.kind === 'Job' && another !== undefined ? forToken(object, job, another) : object,
   );
-  const job = `${names.token}-init`;
+  await kubectl.apply(
+    [secret(`${names.token}-pins${behind}`, pins), ...objects].map((object) => inNamespace(object)),
+  );
   const finished = await until('HSM token', 120_000, async () => {
     const found = await kubectl.get<Progressing>(namespaces.vault, `job/${job}`);
     return found?.status?.conditions?.find(
@@ -93,8 +98,17 @@ export async function createToken(
   const output = await kubectl.run(['--namespace', namespaces.vault, 'logs', `job/${job}`]);
   if (finished.type === 'Failed') throw new Error(`the HSM token was not made: ${output}`);
   const { slot } = JSON.parse(output.trim().split('\n').at(-1) ?? '') as { slot: string };
-  await kubectl.apply([inNamespace(secret(names.pin, { slot, pin }))]);
+  await kubectl.apply([inNamespace(secret(`${names.pin}${behind}`, { slot, pin }))]);
   return { slot, pin };
+}
+
+/** The sample's Job, for a token of another label with PINs of its own. */
+function forToken(object: KubernetesObject, name: string, label: string): KubernetesObject {
+  const pins = `${names.token}-pins`;
+  const changed = JSON.parse(JSON.stringify(object), (key, value: unknown) =>
+    value === 'demo' ? label : key === 'name' && value === pins ? `${pins}-${label}` : value,
+  ) as KubernetesObject;
+  return { ...changed, metadata: { ...changed.metadata, name } };
 }
 
 /**

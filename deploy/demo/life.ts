@@ -58,7 +58,12 @@ export async function playCeremonies(life: Life): Promise<void> {
   report(`    ${ready?.message ?? 'RecoveryReady is not known'}`);
 }
 
-async function sitDown({
+/**
+ * Sits down at a person's computer.
+ * @param life The cluster and the people.
+ * @returns The computer, and the connection that has to be stopped.
+ */
+export async function sitDown({
   kubectl,
   kubeconfig,
   gnupgHome,
@@ -84,7 +89,13 @@ async function sitDown({
   return { forward, desk };
 }
 
-async function begin({ kubectl, report }: Life, name: string, phase: string): Promise<void> {
+/**
+ * Applies a ceremony of the samples and waits for its first phase.
+ * @param life The cluster and the people.
+ * @param name Of the sample.
+ * @param phase What is waited for.
+ */
+export async function begin({ kubectl, report }: Life, name: string, phase: string): Promise<void> {
   const object = sample('ceremonies.yaml', '').find(({ metadata }) => metadata?.name === name);
   if (object === undefined) throw new Error(`there is no sample ${name}`);
   await kubectl.apply([inNamespace(withoutUsers(object))]);

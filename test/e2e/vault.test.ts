@@ -15,6 +15,8 @@ import {
   installOperator,
 } from '../../deploy/demo/install.ts';
 import { done, names, namespaces, type Progressing } from '../../deploy/demo/names.ts';
+import { begin, sitDown } from '../../deploy/demo/life.ts';
+import { ceremony } from '../../deploy/demo/person.ts';
 import { everythingVisible, rootToken, share } from '../../deploy/demo/results.ts';
 import { replacePod, waitForPhase, waitForPod } from '../../deploy/demo/wait.ts';
 import type { KubernetesObject } from '../support/cluster/api.ts';
@@ -37,6 +39,7 @@ const pod = `${names.vault}-0`;
 let cluster: Cluster;
 let kubectl: Kubectl;
 let custodians: Custodians;
+let image: string;
 let token: string;
 
 interface ContainerStatus {
@@ -117,16 +120,17 @@ function initialize(client: VaultClient): Promise<unknown> {
 }
 
 beforeAll(async () => {
-  const { image, archive } = await projectImage(toTerminal);
+  const built = await projectImage(toTerminal);
+  ({ image } = built);
   const helm = await helmBinary(toTerminal);
   cluster = await startCluster({
     name: `e${process.pid}`.slice(0, 11),
     dir: join(dir, 'cluster'),
     lifetime: 'parent',
   });
-  await cluster.loadImage(archive);
+  await cluster.loadImage(built.archive);
   kubectl = new Kubectl(cluster.plane.kubectl, cluster.kubeconfigPath);
-  custodians = await Custodians.create(join(dir, 'gnupg'), people, toTerminal);
+  custodians = await Custodians.create(join(dir, 'gnupg'), [...people, 'boss'], toTerminal);
   await createNamespaces(kubectl);
   await installOperator(helm, cluster.kubeconfigPath, kubectl, image);
   await createToken(kubectl, image, pin);
@@ -302,6 +306,61 @@ test('with the library in its own container the engine opens the same vault', as
   expect(spec.initContainers ?? []).toEqual([]);
   expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
   await expectValue(kubectl, token, value);
+});
+
+test('a ceremony moves it to another HSM, whose sidecar stands beside the old library until then', async () => {
+  const nextPin = `next ${mark}`;
+  await createToken(kubectl, image, nextPin, 'next');
+  await change({
+    hsm: {
+      name: 'next',
+      tokenLabel: 'next',
+      slotFrom: null,
+      pinFrom: { secretKeyRef: { name: 'hsm-next', key: 'pin' } },
+      placement: 'Sidecar',
+    },
+  });
+  await until('a word that a ceremony is needed', 60_000, async () => {
+    const found = await kubectl.get<Progressing>(namespaces.vault, `sealedvault/${names.vault}`);
+    return found?.status?.conditions?.find(({ reason }) => reason === 'SealMigrationNeeded');
+  });
+  const life = {
+    kubectl,
+    custodians,
+    kubeconfig: cluster.kubeconfigPath,
+    gnupgHome: join(dir, 'gnupg'),
+    folder: join(dir, 'desk'),
+    report: toTerminal,
+  };
+  const { uid } = (await vaultPod()).metadata;
+  await begin(life, 'demo-migrate', 'AwaitingApproval');
+  const paper = await sitDown(life);
+  paper.forward.stop();
+  const place = ['--yes', '--namespace', namespaces.vault];
+  await ceremony(paper.desk, ['approve', 'demo-migrate', '--as', 'boss', ...place]);
+  await waitForPhase(kubectl, 'recoveryceremony/demo-migrate', 'Collecting', 180_000, toTerminal);
+  const both = await vaultPod();
+  expect(both.metadata.uid).not.toBe(uid);
+  expect(both.spec.initContainers?.map(({ name }) => name)).toEqual(['next-hsm-agent']);
+  // It serves while its people gather.
+  await expectValue(kubectl, token, value);
+  const { desk, forward } = await sitDown(life);
+  try {
+    for (const who of ['ada', 'edith'])
+      await ceremony(desk, ['submit', 'demo-migrate', '--as', who, '--from', names.ceremony, ...place]);
+  } finally {
+    forward.stop();
+  }
+  await waitForPhase(kubectl, 'recoveryceremony/demo-migrate', done.ceremony, 120_000, toTerminal);
+  await waitForPod(kubectl, `pod/${pod}`, both.metadata.uid);
+  await vaultReady();
+  const { spec } = await vaultPod();
+  expect(spec.initContainers?.map(({ name }) => name)).toEqual(['hsm-agent']);
+  expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
+  expect(JSON.stringify(spec)).not.toContain(`"${names.pin}"`);
+  await expectValue(kubectl, token, value);
+  const texts = await everythingVisible(kubectl);
+  for (const [where, text] of texts) expect(text.includes(mark), where).toBe(false);
 });
 
 test('with the policy Delete the data goes along, and the shares stay', async () => {

@@ -117,6 +117,13 @@ test('only the operator writes the plan and the evidence of a ceremony', async (
     'Only the operator writes',
   );
   await create(operator, evidence('init-evidence'));
+  const seal = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'demo-seal', namespace: VAULTS, labels: { 'sealedvault.io/seal': 'demo' } },
+  };
+  await expect(bench.kubectl.apply([seal] as never)).rejects.toThrow('under which HSM a vault is');
+  await create(operator, seal);
   const patch = ['patch', 'configmap', 'init-evidence', '--type=merge', '--namespace', VAULTS, '--patch'];
   await expect(bench.kubectl.run([...patch, '{"data":{"evidence.json":"x"}}'])).rejects.toThrow(
     'Only the operator writes',

@@ -22,6 +22,20 @@ describe('the seal blocks', () => {
     expect([unnamed.seal.name, unnamed.migrateFrom?.name]).toEqual(['pkcs11', 'pkcs11_disabled']);
   });
 
+  test('may be changed by a ceremony, when both are HSMs and somebody may begin it', () => {
+    const operator = 'init_client_name = "operator"\nmigrate_by_ceremony = true';
+    const listener = 'listener "tcp" { tls_cert_file = "/c" tls_key_file = "/k" tls_client_ca_file = "/ca" }';
+    const migrates = (text: string): boolean =>
+      parseEngineConfig(`${listener}\nstorage "inmem" {}\n${text}`, {}).config.migrateByCeremony;
+    expect(migrates(`${operator}\n${OLD}\n${NEW}`)).toBe(true);
+    expect(migrates(`${OLD}\n${NEW}`)).toBe(false);
+    expect(() => migrates(`${operator}\n${OLD}`)).toThrow(/for two HSMs/);
+    expect(() => migrates(`${operator}\n${NEW}`)).toThrow(/for two HSMs/);
+    expect(() => migrates(`migrate_by_ceremony = true\n${OLD}\n${NEW}`)).toThrow(
+      /who may begin the ceremony/,
+    );
+  });
+
   test.each([
     [
       'two that are enabled, without priorities',

@@ -9,8 +9,10 @@ import { healthy, podWith, sampleVault } from './samples.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00Z');
 const settings = { image: 'image', operatorNamespace: 'operator' };
-const planned = (vault: SealedVault, observed: Observed = healthy()): Plan =>
-  plan(vault, observed, NOW, settings);
+const planned = (
+  vault: SealedVault,
+  observed: Observed = healthy({ seal: { inForce: vault.spec.hsm } }),
+): Plan => plan(vault, observed, NOW, settings);
 
 interface Container {
   name: string;
@@ -168,6 +170,57 @@ describe('the plan', () => {
     const labelled = planned(sampleVault()).labels[0]?.labels ?? {};
     expect(planned(sampleVault(), healthy({ pods: [podWith({}, labelled)] })).labels).toEqual([]);
     expect(planned(sampleVault(), healthy({ pods: [podWith(undefined, labelled)] })).labels).toEqual([]);
+  });
+
+  test('has two HSMs beside each other while a ceremony goes on, each with what is its own', () => {
+    const from = (image: string): object => ({
+      path: '/hsm/library/libp11.so',
+      sha256: 'a'.repeat(64),
+      env: [{ name: 'CONF', value: image }],
+      from: { initContainer: { image, command: ['copy'] } },
+    });
+    const vault = sampleVault((spec) => {
+      Object.assign(spec['hsm'] as object, {
+        library: from('old'),
+        placement: 'Engine',
+        network: [{ cidr: '10.0.0.1/32' }],
+      });
+    });
+    const { hsm } = sampleVault((spec) => {
+      Object.assign(spec['hsm'] as object, {
+        name: 'next',
+        library: from('new'),
+        placement: 'Engine',
+        pinFrom: { secretKeyRef: { name: 'other', key: 'pin' } },
+        network: [{ cidr: '10.0.0.2/32' }],
+      });
+    }).spec;
+    const seal = { inForce: vault.spec.hsm, next: { hsm, ceremony: 'uid' } };
+    const made = planned(vault, healthy({ seal }));
+    const { spec } = template(made);
+    expect(spec.initContainers.map(({ name }) => name)).toEqual([
+      'library',
+      'library-digest',
+      'next-library',
+      'next-library-digest',
+      'next-hsm-agent',
+    ]);
+    const names = spec.volumes.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    const secretsOf = (container: Container | undefined): unknown =>
+      JSON.stringify(container?.env?.map(({ valueFrom }) => valueFrom?.secretKeyRef));
+    expect(secretsOf(spec.containers[0])).toContain('"hsm"');
+    expect(secretsOf(spec.containers[0])).not.toContain('"other"');
+    expect(secretsOf(spec.initContainers[4])).toContain('"other"');
+    expect(JSON.stringify(find(made, 'NetworkPolicy')['spec'])).toMatch(/10\.0\.0\.1.*10\.0\.0\.2/);
+    const { config } = parseEngineConfig(configOf(made)['engine.json'] ?? '', {});
+    expect([config.migrateByCeremony, config.seal.name, config.migrateFrom?.name]).toEqual([
+      true,
+      'next',
+      'in-force',
+    ]);
+    const waiting = planned(vault, healthy({ seal, credentials: { state: 'missing', names: ['other'] } }));
+    expect(template(waiting).spec.initContainers).toHaveLength(2);
   });
 
   test('checks a digest before the library is loaded, from where the library comes', () => {
