@@ -1,6 +1,7 @@
 import type { Finding } from './finding.ts';
 import type { Evidence } from './evidence-file.ts';
 import { type Manifest, peopleOf } from './manifest.ts';
+import { hsmWords } from './words.ts';
 import { REPORT_STYLE } from './report-style.ts';
 import { partsOf } from './responsibilities.ts';
 import { readStatement } from './said.ts';
@@ -100,11 +101,17 @@ function inventory({ plan, proofs, attestation }: Evidence): string {
   return table(['Key', 'Identified by', 'Use'], [...people, ...shares, ...engine]);
 }
 
-function device({ seal, clusterId, engineVersion }: Manifest): [string, string][] {
+function device({ seal, sealMigration: move, clusterId, engineVersion }: Manifest): [string, string][] {
   return [
     ['Seal', seal?.type ?? 'not named'],
     ['Key in the HSM, label', seal?.keyLabel ?? 'not named'],
     ['Key in the HSM, id', seal?.keyId ?? 'not named'],
+    ...(move === undefined
+      ? []
+      : ([
+          ['HSM before', hsmWords(move.from)],
+          [move.dryRun === true ? 'HSM that was tried' : 'HSM afterwards', hsmWords(move.to)],
+        ] as [string, string][])),
     ['Cluster of the vault', clusterId || 'not yet known'],
     ['Engine', engineVersion || 'not yet known'],
   ];

@@ -88,7 +88,8 @@ function migration({ vault, sealMigration: move }: Manifest): string[] {
   ];
 }
 
-function hsmWords({ name, library, tokenLabel, serial, slotFrom, keyLabel, keyId }: Hsm): string {
+/** An HSM in one line. */
+export function hsmWords({ name, library, tokenLabel, serial, slotFrom, keyLabel, keyId }: Hsm): string {
   const token =
     tokenLabel === undefined
       ? serial === undefined
