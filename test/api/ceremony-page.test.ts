@@ -337,7 +337,7 @@ describe('the page', () => {
     );
     await engine.active();
     await start('move', { type: 'seal-migration' });
-    await page.see('#purpose', /moved from one HSM to another: from key “root” to key “root”/);
+    await page.see('#purpose', /from key “root” \(id [0-9a-f]+\) to key “root” \(id [0-9a-f]+\)/);
     await page.see('#headline', /0 of 2/);
     await page.screenshot(join(pictures, 'migration-1280.png'));
     await page.evaluate("document.querySelector('#way-gpg').click()");

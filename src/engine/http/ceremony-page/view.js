@@ -126,7 +126,8 @@ function purpose({ type, threshold, custodians, requester, seals }) {
 /** @param {ProvenSeal | undefined} seal */
 function keyName(seal) {
   const { label = '', id = '' } = seal?.key ?? {};
-  return label === '' ? (id === '' ? 'its key' : `key id ${id}`) : `key “${label}”`;
+  if (label === '') return id === '' ? 'its key' : `key id ${id}`;
+  return id === '' ? `key “${label}”` : `key “${label}” (id ${id})`;
 }
 
 /** @param {Ceremony} ceremony */
