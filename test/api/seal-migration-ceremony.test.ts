@@ -75,6 +75,15 @@ async function without(token: TestToken, work: () => Promise<void>): Promise<voi
   }
 }
 
+test('credentials that the engine holds itself are not read twice, and nobody but the operator asks', async () => {
+  expect((await engine.call('PUT', 'sys/hsm-agent/restart')).status).toBe(403);
+  const { status, body } = await operator('PUT', 'sys/hsm-agent/restart');
+  expect({ status, errors: body.errors }).toEqual({
+    status: 400,
+    errors: ['this engine holds slot and PIN itself, and does not read them twice: restart it'],
+  });
+});
+
 describe('a migration of the seal by a ceremony', () => {
   test('needs another HSM in the configuration', async () => {
     const { status, body } = await start('too-early');

@@ -219,23 +219,39 @@ test('a killed HSM agent is replaced while the engine serves on', async () => {
   await expectValue(kubectl, token, value);
 });
 
-test('a changed PIN rolls the pod; a wrong one leaves the vault sealed and says so, the right one heals it', async () => {
-  const { uid } = (await vaultPod()).metadata;
-  await changePin(kubectl, `wrong-${mark}`);
-  const second = await until('a pod with the wrong PIN', 120_000, async () => {
-    const now = (await vaultPod()).metadata.uid;
-    return now === uid ? undefined : now;
-  });
-  const state = await until('a sealed vault', 120_000, async () => {
+/** Waits for the vault's condition NextRestartWouldFail. */
+async function outlook(wanted: 'True' | 'False'): Promise<Progressing> {
+  return until(`NextRestartWouldFail ${wanted}`, 180_000, async () => {
     const found = await kubectl.get<Progressing>(namespaces.vault, `sealedvault/${names.vault}`);
-    return found?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False') ===
-      true
-      ? found
-      : undefined;
+    const told = found?.status?.conditions?.find(({ type }) => type === 'NextRestartWouldFail');
+    return told?.status === wanted ? found : undefined;
   });
-  expect(JSON.stringify(state.status)).not.toContain(mark);
+}
+
+/** Waits until the HSM agent was started anew. */
+async function agentAfter(restarts: number): Promise<Pod> {
+  return until('an HSM agent that was started anew', 120_000, async () => {
+    const now = await vaultPod();
+    return (agentOf(now)?.restartCount ?? 0) > restarts ? now : undefined;
+  });
+}
+
+test('a changed PIN restarts the HSM agent alone; a wrong one is told before it does harm, the right one heals it', async () => {
+  await outlook('False');
+  const before = await vaultPod();
+  await changePin(kubectl, `wrong-${mark}`);
+  const wrong = await agentAfter(agentOf(before)?.restartCount ?? 0);
+  const told = await outlook('True');
+  expect(JSON.stringify(told.status)).not.toContain(mark);
+  expect(JSON.stringify(told.status)).toContain('ERR_HSM_PIN_INCORRECT');
+  await expectValue(kubectl, token, value);
   await changePin(kubectl, pin);
-  await waitForPod(kubectl, `pod/${pod}`, second);
+  const after = await agentAfter(agentOf(wrong)?.restartCount ?? 0);
+  await outlook('False');
+  expect(after.metadata.uid).toBe(before.metadata.uid);
+  expect(engineOf(after)?.restartCount).toBe(engineOf(before)?.restartCount);
+  await expectValue(kubectl, token, value);
+  await killContainer(engineOf);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });

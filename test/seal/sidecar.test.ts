@@ -12,6 +12,7 @@ import { Secret } from '../../src/lib/secret.ts';
 import {
   CONTEXT,
   children,
+  configOf,
   makeSeal,
   makeToken,
   memoryLog,
@@ -81,6 +82,21 @@ describe('the HSM agent beside the engine', () => {
     stop.abort();
     expect(await exit).toBe(0);
     expect(children()).toHaveLength(0);
+  });
+
+  test('ends when the engine wants the credentials of today, and is found again with them', async () => {
+    exit = start({ env: { ...token.env, VAULT_HSM_PIN: 'not the one' } });
+    await using seal = makeSeal({ kind: 'agent', socketPath: listenPath }, { timing });
+    await expect(seal.open({ ...call, allowGenerateKey: true })).rejects.toMatchObject({
+      code: 'ERR_HSM_PIN_INCORRECT',
+    });
+    expect(await seal.renewCredentials(call)).toBe(true);
+    expect(await exit).toBe(0);
+    exit = start();
+    await seal.open({ ...call, allowGenerateKey: true });
+    expect(seal.health()).toMatchObject({ healthy: true, terminal: false });
+    await using own = makeSeal(configOf(token), { timing });
+    expect(await own.renewCredentials(call)).toBe(false);
   });
 
   test('that is restarted is found again, with a fresh log-in and the old values', async () => {

@@ -9,7 +9,7 @@ import { Barrier } from '../barrier/barrier.ts';
 import type { Physical } from '../physical/physical.ts';
 import type { ProcessServices } from '../process/process.ts';
 import { isHandover } from '../seal/handover.ts';
-import type { Seal } from '../seal/seal.ts';
+import { isHsmSeal, type Seal } from '../seal/seal.ts';
 import { isShamir } from '../seal/shamir.ts';
 import type {
   Health,
@@ -201,6 +201,22 @@ export class Core implements RawPort {
 
   sealBackendStatus(): Promise<SealBackendStatus> {
     return this.#care.status();
+  }
+
+  async renewCredentials({
+    clientName,
+    signal,
+  }: Parameters<RawPort['renewCredentials']>[0]): ReturnType<RawPort['renewCredentials']> {
+    const { initClientName, seal, log } = this.#options;
+    if (initClientName === undefined || clientName !== initClientName)
+      return { status: 403, refused: 'permission denied: only the operator may have credentials read anew' };
+    if (!isHsmSeal(seal) || !(await seal.renewCredentials({ signal })))
+      return {
+        status: 400,
+        refused: 'this engine holds slot and PIN itself, and does not read them twice: restart it',
+      };
+    log.info({}, 'the HSM agents read slot and PIN anew');
+    return undefined;
   }
 
   async sealStatus(): Promise<SealStatus> {

@@ -135,6 +135,11 @@ export class HandoverSeal implements HsmSeal {
     this.#listeners.push(listener);
   }
 
+  async renewCredentials(options: SealCallOptions): Promise<boolean> {
+    const renewed = await Promise.all([this.from, this.to].map((seal) => seal.renewCredentials(options)));
+    return renewed.every((each) => each);
+  }
+
   breakGlass(publicKey: string | undefined): void {
     this.from.breakGlass(publicKey);
     this.to.breakGlass(publicKey);

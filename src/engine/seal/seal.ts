@@ -44,6 +44,11 @@ export interface HsmSeal extends Seal {
   keysOf(blob: Uint8Array): readonly SealKeyName[];
   /** Every HSM behind the seal, the one that is asked first in front. */
   backends(): readonly SealBackendState[];
+  /**
+   * Has PIN and slot read anew by the programs beside this one that hold them.
+   * @returns false where one of them is held by this process, which does not read its environment twice
+   */
+  renewCredentials(options: SealCallOptions): Promise<boolean>;
   /** Calls back whenever health() turns from healthy to not, or back. */
   onChange(listener: () => void): void;
   /**

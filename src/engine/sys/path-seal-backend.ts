@@ -20,6 +20,26 @@ export function sealBackendPath(port: RawPort): Path {
   });
 }
 
+/** hsm-agent/restart: in every state, since a vault may be sealed for want of the right PIN. */
+export function agentRestartPath(port: RawPort): Path {
+  return path({
+    pattern: 'hsm-agent/restart',
+    synopsis: 'Has the HSM agents beside the engine started anew, with the slot and PIN of today.',
+    access: 'unauthenticated',
+    fields: {},
+    operations: {
+      update: {
+        summary: 'Start the HSM agents anew. Operator only.',
+        handler: async ({ clientName, signal }) => {
+          const refusal = await port.renewCredentials({ clientName, signal });
+          if (refusal === undefined) return empty;
+          return { kind: 'refusal', status: refusal.status, errors: [refusal.refused] };
+        },
+      },
+    },
+  });
+}
+
 /** sealwrap/rewrap. */
 export function rewrapPaths(port: RewrapPort): Path[] {
   return [

@@ -164,6 +164,11 @@ export interface RawPort {
   unseal(request: UnsealRequest): Promise<SealStatus | UnsealRefusal>;
   health(): Promise<Health>;
   isUnsealed(): boolean;
+  /** Has the HSM agents beside the engine started anew, with the slot and PIN of today. @throws ERR_HSM_* */
+  renewCredentials(asked: {
+    readonly clientName: string | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly status: 400 | 403; readonly refused: string } | undefined>;
 }
 
 export interface UnsealRequest {

@@ -2,7 +2,7 @@ import { toBase64, toHex } from '../../lib/bytes.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path, PathTable } from '../logical/logical.ts';
 import type { Response } from '../logical/response.ts';
-import { sealBackendPath } from './path-seal-backend.ts';
+import { agentRestartPath, sealBackendPath } from './path-seal-backend.ts';
 import type { RawPort, SealStatus } from './port.ts';
 
 /** The endpoints that answer before there is a token to ask for: no envelope, no policies, in every state. */
@@ -12,6 +12,7 @@ export function rawPaths(port: RawPort): PathTable {
     initPath(port),
     sealStatusPath(port),
     sealBackendPath(port),
+    agentRestartPath(port),
     unsealPath(port),
     leaderPath(port),
   ]);

@@ -17,6 +17,7 @@ import { plan } from './plan.ts';
 import { observePods, podsOf } from './pods.ts';
 import type { StatefulSet } from './resources/statefulset.ts';
 import { ReferenceIndex } from './references.ts';
+import { Renewal } from './renewal.ts';
 import { keepSealRecord, type SealRecord } from './seal-record.ts';
 import { deletingStatus, transitions } from './status.ts';
 import type { SealedVaultStatus } from './status-schema.ts';
@@ -67,12 +68,14 @@ class SealedVaultReconciler {
   readonly #certificates: Certificates;
   readonly #deletion: Deletion;
   readonly #credentials = new CredentialWatch();
+  readonly #renewal: Renewal;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.recovery = new RecoveryGauges(options.clock);
     this.#certificates = new Certificates(options);
     this.#deletion = new Deletion(options);
+    this.#renewal = new Renewal(options.vaultClient);
   }
 
   async reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult> {
@@ -88,7 +91,10 @@ class SealedVaultReconciler {
     const step = await this.#deletion.step(vault, context);
     if (vault.metadata.deletionTimestamp !== undefined) {
       if (step !== 'gone' && step !== 'release') await this.#report(vault, deletingStatus(vault), context);
-      else this.#certificates.forget(vault.metadata.uid ?? '');
+      else {
+        this.#certificates.forget(vault.metadata.uid ?? '');
+        this.#renewal.forget(vault.metadata.uid ?? '');
+      }
       return step === 'stop-pods' || step === 'delete-data' ? { requeueAfterMs: 1_000 } : {};
     }
     const seal = await keepSealRecord(vault, context, (uid) => goesOn(uid, vault, context.cache));
@@ -121,10 +127,11 @@ class SealedVaultReconciler {
       await context.api.patchMetadata(POD, podKey, patch, context.signal);
     }
     await this.#report(vault, status, context);
+    const soon = await this.#renewal.renew(vault, observed, context);
     // Nothing rotates without consent: somebody has to make the ceremony.
     if (recovery?.propose === true)
       context.events.record(vault, 'Warning', 'RotateRecoveryProposed', recovery.message);
-    if (observed.credentials.state === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
+    if (soon || observed.credentials.state === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
     return { requeueAfterMs: status.phase === 'Ready' ? LATER_MS : SOON_MS };
   }
 

@@ -4,7 +4,7 @@ import type { Observed } from './sealedvault.ts';
 import { podLabels } from './pods.ts';
 import { configMap, configRevision, trustMap } from './resources/config.ts';
 import { disruptionBudget, networkPolicy, serviceAccount, services } from './resources/network.ts';
-import { pinRevisionOf, statefulSet } from './resources/statefulset.ts';
+import { revisionsOf, statefulSet } from './resources/statefulset.ts';
 import { statusOf } from './status.ts';
 import type { SealedVaultStatus } from './status-schema.ts';
 import {
@@ -25,6 +25,13 @@ export interface Plan {
   readonly status: SealedVaultStatus;
 }
 
+// What cannot be seen now is no reason to replace pods, nor is a PIN that an agent of its own can read (renewal.ts).
+function pinRevision({ credentials, statefulSet: live, seal }: Observed, config: string): string | undefined {
+  const { pin, config: before } = revisionsOf(live);
+  const stays = seal.inForce.placement === 'Sidecar' && pin !== undefined && before === config;
+  return credentials.state === 'found' && !stays ? credentials.revision : pin;
+}
+
 /** Pure: the same vault, observation and time give the same plan; the plan of a planned world is empty of change. */
 export function plan(
   vault: SealedVault,
@@ -42,8 +49,7 @@ export function plan(
   const inputs = {
     image: settings.image,
     configRevision: configRevision(config),
-    // What cannot be seen now is no reason to replace pods.
-    pinRevision: credentials.state === 'found' ? credentials.revision : pinRevisionOf(observed.statefulSet),
+    pinRevision: pinRevision(observed, configRevision(config)),
     next,
   };
   return {

@@ -69,16 +69,16 @@ export async function observePods(
   );
 }
 
-async function ask(
+/** A client of one pod, with the operator's identity; undefined while the pod has no address or goes away. */
+export function clientOf(
   vault: SealedVault,
   { metadata, status }: Pod,
   tls: Extract<TlsState, { ok: true }>,
   factory: VaultClientFactory,
-  signal: AbortSignal,
-): Promise<EngineState | undefined> {
+): VaultApi | undefined {
   if (status?.podIP === undefined || metadata.deletionTimestamp !== undefined) return undefined;
   const key = { namespace: vault.metadata.namespace ?? '', name: vault.metadata.name };
-  const client = factory({
+  return factory({
     host: status.podIP,
     port: PORT,
     servername: podServerName(metadata.name, key),
@@ -86,6 +86,17 @@ async function ask(
     identity: tls.client,
     timeoutMs: TIMEOUT_MS,
   });
+}
+
+async function ask(
+  vault: SealedVault,
+  pod: Pod,
+  tls: Extract<TlsState, { ok: true }>,
+  factory: VaultClientFactory,
+  signal: AbortSignal,
+): Promise<EngineState | undefined> {
+  const client = clientOf(vault, pod, tls, factory);
+  if (client === undefined) return undefined;
   try {
     const [health, seal, backends] = await Promise.all([
       client.health({ signal }),

@@ -27,6 +27,8 @@ export class FakeEngine {
   warnings: string[] = [];
   /** Sets of shares that were made. */
   sets = 0;
+  /** How often the HSM agents were started anew. */
+  restarts = 0;
   /** How many calls to sys/init there were. */
   calls = 0;
   /** Ends the connection in place of an answer, that many times, after the work was done. */
@@ -81,6 +83,10 @@ export class FakeEngine {
         });
       case 'GET /v1/sys/seal-backend-status':
         return send(200, { healthy: warnings.length === 0, fully_wrapped: true, backends: [] });
+      case 'PUT /v1/sys/hsm-agent/restart':
+        this.restarts += 1;
+        response.writeHead(204).end();
+        return;
       case 'GET /v1/sys/init':
         return send(200, { initialized });
       case 'PUT /v1/sys/init':

@@ -35,9 +35,14 @@ const putPin = (value: string): Promise<string> =>
       stringData: { slot: '5', pin: value },
     } as never,
   ]);
+const PIN_REVISION = 'sealedvault.io/pin-revision';
 const pinRevision = (set: Found | undefined): string | undefined =>
   (set?.spec as { template?: { metadata?: { annotations?: Record<string, string> } } } | undefined)?.template
-    ?.metadata?.annotations?.['sealedvault.io/pin-revision'];
+    ?.metadata?.annotations?.[PIN_REVISION];
+async function revisionOfPin(): Promise<string> {
+  const secret = await bench.get('secret/hsm');
+  return `${secret?.metadata.uid}/${secret?.metadata.resourceVersion}`;
+}
 
 beforeAll(async () => {
   for (const name of people) keys.set(name, await custodianKey(name));
@@ -73,14 +78,11 @@ describe('a vault', () => {
     ]);
   });
 
-  test('rolls its pods when the PIN changes', async () => {
+  test('has its pods when the PIN is there', async () => {
     await putPin(pin);
-    const first = await bench.wait('statefulset/demo', (set) => pinRevision(set) !== undefined);
+    const set = await bench.wait('statefulset/demo', (found) => pinRevision(found) !== undefined);
     await bench.wait('sv/demo', (found) => condition(found, 'CredentialsAvailable').status === 'True');
-    await putPin(`${pin}-2`);
-    const second = await bench.wait('statefulset/demo', (set) => pinRevision(set) !== pinRevision(first));
-    const secret = await bench.get('secret/hsm');
-    expect(pinRevision(second)).toBe(`${secret?.metadata.uid}/${secret?.metadata.resourceVersion}`);
+    expect(pinRevision(set)).toBe(await revisionOfPin());
   });
 
   test('runs in a restricted namespace, and shows what its engine says', async () => {
@@ -93,6 +95,17 @@ describe('a vault', () => {
       ({ metadata }) => metadata.labels?.['vault-initialized'] === 'false',
     );
     expect(pod.metadata.labels).toMatchObject({ 'sealedvault.io/active': 'false', 'vault-sealed': 'true' });
+  });
+
+  test('has the HSM agent started anew when the PIN changes, and keeps the pod', async () => {
+    const before = await bench.wait('statefulset/demo', () => true);
+    const { restarts } = engine;
+    await putPin(`${pin}-2`);
+    const wanted = await revisionOfPin();
+    await bench.wait('pod/demo-0', ({ metadata }) => metadata.annotations?.[PIN_REVISION] === wanted);
+    await bench.wait('sv/demo', () => true);
+    expect(engine.restarts).toBe(restarts + 1);
+    expect(pinRevision(await bench.get('statefulset/demo'))).toBe(pinRevision(before));
   });
 
   test.each([

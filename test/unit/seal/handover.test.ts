@@ -41,6 +41,7 @@ function fake(name: string, { down, wrote = false, opens = false }: Can): Fake {
     close: () => Promise.resolve(),
     key: () => key,
     keyReport: () => Promise.resolve(key),
+    renewCredentials: () => Promise.resolve(true),
     prove: up,
     rehearse: up,
     keysOf: () => [key],

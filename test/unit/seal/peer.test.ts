@@ -38,7 +38,7 @@ beforeEach(async () => {
   aborted = false;
   dir = mkdtempSync(join(tmpdir(), 'peer-'));
   const path = join(dir, 's');
-  server = createServer((each) => servePeer(each, stuck, silent, 300));
+  server = createServer((each) => servePeer(each, stuck, silent, { renew: () => {}, messageMs: 300 }));
   server.listen(path);
   await once(server, 'listening');
   socket = connect(path);

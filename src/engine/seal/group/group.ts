@@ -144,6 +144,11 @@ class SealGroup implements HsmSeal {
     this.#breakGlass = publicKey;
   }
 
+  async renewCredentials(options: SealCallOptions): Promise<boolean> {
+    const renewed = await Promise.all(this.#members.map(({ seal }) => seal.renewCredentials(options)));
+    return renewed.every((each) => each);
+  }
+
   onChange(listener: () => void): void {
     for (const { seal } of this.#members) seal.onChange(listener);
   }

@@ -13,6 +13,13 @@ export interface AgentPort {
     body: AgentCalls[K]['request'],
     options: { readonly signal?: AbortSignal },
   ): Promise<AgentCalls[K]['reply']>;
+  /**
+   * Ends a program that runs beside this one, so that whoever keeps it running starts it with the credentials of today.
+   * Absent where the agent is a child of this process.
+   *
+   * @throws ERR_HSM_AGENT_UNAVAILABLE, ERR_HSM_TIMEOUT, ERR_ABORTED
+   */
+  renew?(options: { readonly signal?: AbortSignal }): Promise<void>;
   close(): Promise<void>;
 }
 

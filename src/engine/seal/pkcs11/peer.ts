@@ -4,7 +4,7 @@ import type { AgentPort } from './agent.ts';
 import { HsmError } from './errors.ts';
 import { frame, FrameReader } from './frames.ts';
 import { decodeMessage, encodeMessage, type Message, numberField } from './message.ts';
-import { type AgentOp, codecs, errorFields, type Fields, readOp } from './protocol.ts';
+import { type AgentOp, codecs, errorFields, type Fields, readOp, RENEW } from './protocol.ts';
 
 /** A message that has begun must end within this time. */
 const MESSAGE_MS = 10_000;
@@ -15,6 +15,14 @@ const MAX_WAITING = 16;
 /** Answers that a peer does not read. */
 const MAX_UNREAD = 1024 * 1024;
 
+const NOTHING: Fields = { head: {}, parts: {} };
+
+export interface PeerOptions {
+  /** Ends the agent; called when the one who asked for it has the answer. */
+  readonly renew: () => void;
+  readonly messageMs?: number;
+}
+
 /**
  * Answers one connection until it ends or misbehaves: then it is closed, without a word, and nobody else notices.
  * Its requests are answered in their order.
@@ -23,7 +31,7 @@ export function servePeer(
   socket: Socket,
   agent: AgentPort,
   log: Logger,
-  messageMs: number = MESSAGE_MS,
+  { renew, messageMs = MESSAGE_MS }: PeerOptions,
 ): void {
   const reader = new FrameReader();
   const gone = new AbortController();
@@ -41,9 +49,9 @@ export function servePeer(
     const message = decodeMessage(bytes);
     bytes.fill(0);
     const id = numberField(message.head, 'id');
-    const op = readOp(message);
+    const op = message.head['op'] === RENEW ? RENEW : readOp(message);
     tail = tail.then(async () => {
-      const answer = await answerTo(agent, op, message, gone.signal);
+      const answer = op === RENEW ? NOTHING : await answerTo(agent, op, message, gone.signal);
       waiting -= 1;
       for (const part of message.parts.values()) part.fill(0);
       if (socket.writableLength > MAX_UNREAD) drop('it does not read its answers');
@@ -52,7 +60,10 @@ export function servePeer(
       const framed = frame(encoded);
       encoded.fill(0);
       for (const part of Object.values(answer.parts)) part.fill(0);
-      socket.write(framed, () => framed.fill(0));
+      socket.write(framed, () => {
+        framed.fill(0);
+        if (op === RENEW) renew();
+      });
     });
   };
 

@@ -213,6 +213,12 @@ class AgentSeal implements Pkcs11Seal {
     await this.#port.close();
   }
 
+  async renewCredentials(options: SealCallOptions): Promise<boolean> {
+    if (this.#port.renew === undefined) return false;
+    await this.#port.renew(options);
+    return true;
+  }
+
   async #encrypt(plaintext: Uint8Array, context: SealContext, options: SealCallOptions): Promise<Uint8Array> {
     const request = { plaintext, aad: contextBytes(context) };
     return encodeBlob(await this.#measure('encrypt', this.#port.call('wrap', request, options)));

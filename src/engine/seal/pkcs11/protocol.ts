@@ -30,6 +30,9 @@ export interface AgentCalls {
 }
 
 export type AgentOp = keyof AgentCalls;
+
+/** What a sidecar answers by ending, besides the operations: it is started anew with the credentials of today. */
+export const RENEW = 'renew';
 export type Empty = Readonly<Record<never, never>>;
 
 export interface WrapRequest {

@@ -6,7 +6,7 @@ import { type AgentPort, type AgentTiming, untilAborted } from './agent.ts';
 import { HsmError } from './errors.ts';
 import { frame, FrameReader } from './frames.ts';
 import { decodeMessage, encodeMessage, type Message } from './message.ts';
-import { type AgentCalls, type AgentOp, codecs, readError } from './protocol.ts';
+import { type AgentCalls, type AgentOp, codecs, readError, RENEW } from './protocol.ts';
 import { distrustOf, ownUid } from './socket-trust.ts';
 
 export interface RemoteOptions {
@@ -40,6 +40,12 @@ export class RemoteAgent implements AgentPort {
     options: { readonly signal?: AbortSignal },
   ): Promise<AgentCalls[K]['reply']> {
     return untilAborted(this.#call(op, body, options.signal), options.signal);
+  }
+
+  async renew({ signal }: { readonly signal?: AbortSignal }): Promise<void> {
+    const connection = await untilAborted(this.#connect(signal), signal);
+    const error = readError(await connection.request({ op: RENEW }, {}, this.#options.timing.callMs));
+    if (error !== undefined) throw error;
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ export interface HsmAgentOptions {
 
 const MAX_CONNECTIONS = 16;
 
-/** Serves until the signal fires. @returns the exit code: 0, or 1 when it could not start (the log says why) */
+/** Serves until the signal fires, or the engine wants the credentials of today. @returns the exit code: 0, or 1 when it could not start (the log says why) */
 export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   const { log, listenPath, allowGroup = false, signal, clock = systemClock, random = systemRandom } = options;
   let config: ModuleConfig;
@@ -52,17 +52,23 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const supervisor = new ModulePool({ config, log, clock, random, timing });
   const peers = new Set<Socket>();
+  const renewal = new AbortController();
   const server = createServer((socket) => {
     peers.add(socket);
     socket.once('close', () => peers.delete(socket));
-    servePeer(socket, supervisor, log);
+    servePeer(socket, supervisor, log, {
+      renew: () => {
+        log.info({}, 'hsm agent: ends, to be started with the credentials of today');
+        renewal.abort();
+      },
+    });
   });
   server.maxConnections = MAX_CONNECTIONS;
   try {
     await listen(server, listenPath, allowGroup);
     log.info({ socket: listenPath }, 'hsm agent: listening');
     supervisor.warm();
-    await ended(signal);
+    await ended(AbortSignal.any([signal, renewal.signal]));
     return 0;
   } catch (error) {
     log.error({ reason: describeError(error) }, 'hsm agent: cannot listen');

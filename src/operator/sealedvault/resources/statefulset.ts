@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../runtime/runtime.ts';
 import type { SealedVault } from '../kind.ts';
-import { namesOf, ownedMeta, PIN_REVISION, selectorLabels } from '../names.ts';
+import { CONFIG_REVISION, namesOf, ownedMeta, PIN_REVISION, selectorLabels } from '../names.ts';
 import { type PodInputs, podTemplate } from './pod.ts';
 
 export interface StatefulSet extends KubeObject {
@@ -57,7 +57,11 @@ export function statefulSet(vault: SealedVault, inputs: PodInputs): StatefulSet 
   } as StatefulSet;
 }
 
-/** The revision of slot and PIN that the running pods were made with. */
-export function pinRevisionOf(live: StatefulSet | undefined): string | undefined {
-  return live?.spec?.template?.metadata?.annotations?.[PIN_REVISION];
+/** The revisions of slot and PIN, and of the configuration, that the running pods were made with. */
+export function revisionsOf(live: StatefulSet | undefined): {
+  readonly pin: string | undefined;
+  readonly config: string | undefined;
+} {
+  const annotations = live?.spec?.template?.metadata?.annotations;
+  return { pin: annotations?.[PIN_REVISION], config: annotations?.[CONFIG_REVISION] };
 }

@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { parseEngineConfig } from '../../../../src/engine/config.ts';
 import { parsePkcs11Config } from '../../../../src/engine/seal/pkcs11/config.ts';
 import type { SealedVault } from '../../../../src/operator/sealedvault/kind.ts';
+import { PIN_REVISION } from '../../../../src/operator/sealedvault/names.ts';
+import { outdated } from '../../../../src/operator/sealedvault/renewal.ts';
+import type { HsmSpec } from '../../../../src/operator/sealedvault/spec.ts';
 import type { Observed } from '../../../../src/operator/sealedvault/sealedvault.ts';
 import { type Plan, plan } from '../../../../src/operator/sealedvault/plan.ts';
 import type { StatefulSet } from '../../../../src/operator/sealedvault/resources/statefulset.ts';
@@ -140,7 +143,7 @@ describe('the plan', () => {
     expect(module).toMatchObject({ kind: 'module', slot: 5n, keyLabel: 'demo-root', generateKey: true });
   });
 
-  test('rolls pods for a changed PIN and a changed configuration, and not for a Secret that cannot be seen', () => {
+  test('rolls pods for a changed configuration, and for a changed PIN only where no agent can read it', () => {
     const annotations = (observed: Observed, vault = sampleVault()): Record<string, string> =>
       template(planned(vault, observed)).metadata.annotations;
     const before = annotations(healthy());
@@ -162,6 +165,36 @@ describe('the plan', () => {
       sampleVault((spec) => (spec['logLevel'] = 'debug')),
     );
     expect(louder['sealedvault.io/config-revision']).not.toBe(before['sealedvault.io/config-revision']);
+    const changed = { state: 'found', revision: 'uid/8' } as const;
+    expect(annotations(healthy({ credentials: changed, statefulSet: live }))).toEqual(before);
+    // With pods that are replaced anyway, the newest PIN is the one that they begin with.
+    const both = annotations(
+      healthy({ credentials: changed, statefulSet: live }),
+      sampleVault((spec) => (spec['logLevel'] = 'debug')),
+    );
+    expect(both[PIN_REVISION]).toBe('uid/8');
+    const alone = sampleVault((spec) => Object.assign(spec['hsm'] as object, { placement: 'Engine' }));
+    const seal = { inForce: alone.spec.hsm };
+    const running = find(planned(alone), 'StatefulSet') as unknown as StatefulSet;
+    const rolled = healthy({ credentials: changed, statefulSet: running, seal });
+    expect(annotations(rolled, alone)[PIN_REVISION]).toBe('uid/8');
+  });
+
+  test('an agent of its own is started anew for a changed PIN, when its engine answers', () => {
+    const of = (revision: string, engine: object | undefined = {}): Observed['pods'][number] => {
+      const { pod, engine: said } = podWith(engine);
+      return {
+        pod: { ...pod, metadata: { ...pod.metadata, annotations: { [PIN_REVISION]: revision } } },
+        engine: said,
+      };
+    };
+    const names = (change: Partial<Observed>): readonly (string | undefined)[] =>
+      outdated(healthy(change)).map(({ metadata }) => metadata.annotations?.[PIN_REVISION]);
+    expect(names({ pods: [of('uid/6'), of('uid/7')] })).toEqual(['uid/6']);
+    expect(names({ pods: [{ ...of('uid/6'), engine: undefined }] })).toEqual([]);
+    expect(names({ pods: [of('uid/6')], credentials: { state: 'unknown' } })).toEqual([]);
+    const inForce: HsmSpec = { ...sampleVault().spec.hsm, placement: 'Engine' };
+    expect(names({ pods: [of('uid/6')], seal: { inForce } })).toEqual([]);
   });
 
   test('labels pods by what engines say, and leaves a silent one as it is', () => {
@@ -219,6 +252,12 @@ describe('the plan', () => {
       'next',
       'in-force',
     ]);
+    // One claim is one volume, whoever mounts it.
+    const claims = spec.volumes.flatMap((each) => JSON.stringify(each).match(/"claimName":"[^"]+"/g) ?? []);
+    expect(claims).toEqual(['"claimName":"softhsm-tokens"']);
+    const mount = { name: 'hsm-tokens', mountPath: '/var/lib/hsm' };
+    expect(spec.containers[0]?.volumeMounts).toContainEqual(mount);
+    expect(spec.initContainers[4]?.volumeMounts).toContainEqual(mount);
     const waiting = planned(vault, healthy({ seal, credentials: { state: 'missing', names: ['other'] } }));
     expect(template(waiting).spec.initContainers).toHaveLength(2);
   });
