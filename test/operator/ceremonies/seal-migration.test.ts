@@ -79,14 +79,22 @@ async function podWithOne(seal: object, env: Record<string, string> = {}): Promi
   await bench.engine.active();
 }
 
-async function template(): Promise<any> {
-  const set = await bench.kinds.wait('statefulset/demo', () => true);
-  return (set.spec as any).template.spec;
+interface Container {
+  readonly name: string;
+  readonly env: readonly {
+    readonly name: string;
+    readonly valueFrom?: { readonly secretKeyRef: { readonly name: string } };
+  }[];
 }
 
-const pinSecret = ({ env }: any): string =>
-  env.find(({ name }: any) => name === 'VAULT_HSM_PIN').valueFrom.secretKeyRef.name;
-const names = (containers: { name: string }[]): string[] => containers.map(({ name }) => name);
+async function template(): Promise<{ readonly initContainers: readonly Container[] }> {
+  const set = await bench.kinds.wait('statefulset/demo', () => true);
+  return (set.spec as { template: { spec: { initContainers: Container[] } } }).template.spec;
+}
+
+const pinSecret = (container: Container | undefined): string | undefined =>
+  container?.env.find(({ name }) => name === 'VAULT_HSM_PIN')?.valueFrom?.secretKeyRef.name;
+const names = (containers: readonly Container[]): string[] => containers.map(({ name }) => name);
 const value = async (): Promise<unknown> => (await bench.engine.call('GET', 'kv/a')).body.data?.value;
 const vault = (wanted: (found: Found) => boolean): Promise<Found> =>
   bench.kinds.wait('sealedvault/demo', wanted);
@@ -236,13 +244,14 @@ test('what is not about the token follows the specification at once', async () =
   expect(map.data?.['engine.json']).not.toContain('migrate_by_ceremony');
 });
 
-test('a ceremony that is cancelled lets the pods go back', async () => {
+test('a ceremony that is cancelled lets the pods go back, also when they never came up', async () => {
   await bench.kinds.apply(vaultObject('demo', {}, { name: 'third' }));
   await vault((found) => condition(found, 'SealAsSpecified').reason === 'SealMigrationNeeded');
   await move('to-third');
   await bench.phase('to-third', 'AwaitingApproval');
   await bench.approve('to-third', 'boss');
   await rendered((config) => config.migrate_by_ceremony === true);
+  await bench.kinds.deletePod('demo-0');
   await bench.cancel('to-third');
   await bench.phase('to-third', 'Cancelled');
   await rendered((config) => config.migrate_by_ceremony === undefined);

@@ -75,8 +75,9 @@ async function inState(calls: CeremonyCalls, state: CeremonyState, input: ActInp
   }
 }
 
-function ended(): ActOutcome {
-  return { state: 'ended', phase: 'Collecting', note: note('Cancelled', 'Nothing came of the ceremony.') };
+/** The outcome of an act that is called off before anything came of it. */
+export function ended(phase: ActOutcome['phase'] = 'Collecting'): ActOutcome {
+  return { state: 'ended', phase, note: note('Cancelled', 'Nothing came of the ceremony.') };
 }
 
 // What the engine saw. A new nonce while shares are collected means that it forgot those it was given.

@@ -3,7 +3,7 @@ import type { VaultApi } from '../../../client/factory.ts';
 import { isSameToken, type SealRecord } from '../../sealedvault/seal-record.ts';
 import { TERMINAL } from '../note.ts';
 import { type ActInput, type ActOutcome, unreachable, waiting } from './act.ts';
-import { quorum } from './quorum.ts';
+import { ended, quorum } from './quorum.ts';
 
 /**
  * Moves a vault to another HSM: its pods are replaced by such that reach both, both prove themselves, a quorum of the
@@ -12,13 +12,25 @@ import { quorum } from './quorum.ts';
  */
 export async function sealMigration(input: ActInput): Promise<ActOutcome> {
   const client = await input.client();
-  if (client === undefined)
-    return waiting('ProvingSeals', 'VaultNotReachable', 'No pod of the vault can be reached.');
   try {
-    return await advance(client, input);
+    if (client !== undefined) return await advance(client, input);
   } catch (error) {
-    return unreachable(error, 'ProvingSeals');
+    return (await backOut(input)) ?? unreachable(error, 'ProvingSeals');
   }
+  const nobody = 'No pod of the vault can be reached.';
+  return (await backOut(input)) ?? waiting('ProvingSeals', 'VaultNotReachable', nobody);
+}
+
+// Pods that never came up with both HSMs go back without being asked: nobody can have given them a share.
+async function backOut({
+  ending,
+  evidence,
+  manifest,
+  changeSeal,
+}: ActInput): Promise<ActOutcome | undefined> {
+  if (ending === 'no' || evidence.has('seals-proven')) return undefined;
+  await changeSeal(withoutNext(manifest.ceremony.uid));
+  return ended('ProvingSeals');
 }
 
 async function advance(client: VaultApi, input: ActInput): Promise<ActOutcome> {

@@ -4,6 +4,7 @@ import type { SealedVault } from '../kind.ts';
 import { CONFIG_REVISION, labelsOf, namesOf, PIN_REVISION, PORT } from '../names.ts';
 import type { HsmSpec } from '../spec.ts';
 import { CONTAINER_SECURITY, type HsmParts, hsmParts } from './hsm.ts';
+import { sideBySide } from './side-by-side.ts';
 
 /** What a pod depends on besides the spec. */
 export interface PodInputs {
@@ -25,8 +26,9 @@ export function podTemplate(vault: SealedVault, inputs: PodInputs): object {
   const names = namesOf({ namespace: vault.metadata.namespace ?? '', name: vault.metadata.name });
   const image = spec.image ?? inputs.image;
   const sidecar = spec.hsm.placement === 'Sidecar';
-  const hsm = hsmParts(spec.hsm, image);
-  const next = inputs.next === undefined ? undefined : hsmParts(inputs.next, image, 'next-');
+  const alone = hsmParts(spec.hsm, image);
+  const [hsm, next] =
+    inputs.next === undefined ? [alone] : sideBySide(alone, hsmParts(inputs.next, image, 'next-'));
   const engineMounts = [
     { name: 'config', mountPath: PATHS.config, readOnly: true },
     { name: 'data', mountPath: PATHS.volume },
