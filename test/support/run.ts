@@ -24,6 +24,7 @@ await ensurePrograms(
     'pkcs11-tool',
     'gpg',
     'p11-kit',
+    '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so',
     'slapd',
     'gcc',
     '/usr/include/stdlib.h',

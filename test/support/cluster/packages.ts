@@ -24,6 +24,7 @@ const packageOf = {
   'softhsm2-util': 'softhsm2',
   'pkcs11-tool': 'opensc',
   'p11-kit': 'p11-kit',
+  '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so': 'p11-kit-modules',
   gcc: 'gcc',
   slapd: 'slapd',
   pg_ctlcluster: 'postgresql',

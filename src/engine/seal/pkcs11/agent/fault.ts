@@ -138,5 +138,5 @@ function pinRefused(): Rule {
 }
 
 function mechanismHint(): string {
-  return 'set mechanism (and for RSA rsa_oaep_hash; SoftHSM knows sha1 only) to what the HSM supports';
+  return 'set mechanism (and for RSA rsa_oaep_hash; SoftHSM knows sha1 only) to what the HSM supports; p11-kit carries AES-GCM from p11-kit 0.25 on, at both ends';
 }
