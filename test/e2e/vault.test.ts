@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { client as VaultClient } from 'node-vault';
@@ -35,6 +35,8 @@ const mark = `canary${randomBytes(6).toString('hex')}`;
 const pin = `pin "${mark}" $HOME 'ü' #1`;
 const value = `value-${randomBytes(12).toString('hex')}`;
 const pod = `${names.vault}-0`;
+const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so';
+const SOCKET = '/var/lib/hsm/p11.sock';
 
 let cluster: Cluster;
 let kubectl: Kubectl;
@@ -374,9 +376,83 @@ test('a ceremony moves it to another HSM, whose sidecar stands beside the old li
   expect(spec.initContainers?.map(({ name }) => name)).toEqual(['hsm-agent']);
   expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
   expect(JSON.stringify(spec)).not.toContain(`"${names.pin}"`);
+  await until('evidence that the vault signed', 120_000, async () => {
+    const found = await kubectl.get<Progressing>(namespaces.vault, 'recoveryceremony/demo-migrate');
+    return found?.status?.conditions?.find(
+      ({ type, status }) => type === 'EvidenceSealed' && status === 'True',
+    );
+  });
+  const base = join(life.folder, 'migration');
+  await ceremony(desk, ['report', 'demo-migrate', '--out', base, '--namespace', namespaces.vault]);
+  const page = readFileSync(`${base}.html`, 'utf8');
+  expect(page).toContain('HSM afterwards');
+  const verdict = await ceremony({ ...desk, kubeconfig: '/nonexistent', port: 1 }, [
+    'verify',
+    `${base}.json`,
+  ]);
+  expect(verdict).not.toMatch(/^Wrong:/m);
   await expectValue(kubectl, token, value);
   const texts = await everythingVisible(kubectl);
   for (const [where, text] of texts) expect(text.includes(mark), where).toBe(false);
+});
+
+test('through p11-kit 0.25, which another pod serves, the engine opens the same vault', async () => {
+  const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  await kubectl.apply([
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p11-kit', namespace: namespaces.vault },
+      spec: {
+        automountServiceAccountToken: false,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: 10_001,
+          runAsGroup: 10_001,
+          fsGroup: 10_001,
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
+        containers: [
+          {
+            name: 'server',
+            image,
+            command: [
+              'p11-kit',
+              'server',
+              '--foreground',
+              '--provider',
+              SOFTHSM,
+              '--name',
+              SOCKET,
+              'pkcs11:',
+            ],
+            env: [{ name: 'SOFTHSM2_CONF', value: '/etc/softhsm/softhsm2.conf' }],
+            securityContext: restricted,
+            volumeMounts: [
+              { name: 'tokens', mountPath: '/var/lib/hsm' },
+              { name: 'config', mountPath: '/etc/softhsm' },
+            ],
+          },
+        ],
+        volumes: [
+          { name: 'tokens', persistentVolumeClaim: { claimName: 'softhsm-tokens' } },
+          { name: 'config', configMap: { name: 'softhsm-config' } },
+        ],
+      },
+    } as KubernetesObject,
+  ]);
+  const { uid } = (await vaultPod()).metadata;
+  await change({
+    hsm: {
+      library: {
+        path: '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so',
+        env: [{ name: 'P11_KIT_SERVER_ADDRESS', value: `unix:path=${SOCKET}` }],
+      },
+    },
+  });
+  await waitForPod(kubectl, `pod/${pod}`, uid);
+  await vaultReady();
+  await expectValue(kubectl, token, value);
 });
 
 test('with the policy Delete the data goes along, and the shares stay', async () => {

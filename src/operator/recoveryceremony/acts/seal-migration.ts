@@ -15,7 +15,8 @@ export async function sealMigration(input: ActInput): Promise<ActOutcome> {
   try {
     if (client !== undefined) return await advance(client, input);
   } catch (error) {
-    return (await backOut(input)) ?? unreachable(error, 'ProvingSeals');
+    const stuck = unreachable(error, 'ProvingSeals');
+    return (await backOut(input)) ?? stuck;
   }
   const nobody = 'No pod of the vault can be reached.';
   return (await backOut(input)) ?? waiting('ProvingSeals', 'VaultNotReachable', nobody);
@@ -74,12 +75,11 @@ async function settle(client: VaultApi, outcome: ActOutcome, input: ActInput): P
     return { ...outcome, ...waiting('Collecting', 'Rewrapping', message) };
   }
   const to = manifest.sealMigration?.to;
-  if (to !== undefined) await input.changeSeal((record) => (isMoved(record, uid) ? record : { inForce: to }));
+  if (to !== undefined)
+    await input.changeSeal((record) =>
+      record.next?.ceremony === uid || !isSameToken(record.inForce, to) ? { inForce: to } : record,
+    );
   return outcome;
-
-  function isMoved({ inForce, next }: SealRecord, ceremony: string): boolean {
-    return to !== undefined && isSameToken(inForce, to) && next?.ceremony !== ceremony;
-  }
 }
 
 function withNext({ manifest }: ActInput): (record: SealRecord) => SealRecord {
