@@ -9,7 +9,7 @@ import type { RewrapPort, SealBackendStatus } from '../sys/seal-port.ts';
 import { DEFAULT_SEAL_HEALTH, type SealHealthSettings, SealWatch } from './seal-health.ts';
 import { pendingBlobs } from './ceremony/record.ts';
 import { auditKey } from './seal-key-audit.ts';
-import { hasStale, isFullyWrapped, keyReferences } from './seal-records.ts';
+import { hasStale, sealedSummary } from './seal-records.ts';
 import { SealRewrap } from './seal-rewrap.ts';
 import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { readSealConfig } from './seal-store.ts';
@@ -116,14 +116,14 @@ export class SealCare {
     const state = { healthy, unhealthySince: expected ? undefined : unhealthySince };
     const vault = this.#isUnsealed() ? this.#vault : undefined;
     const behind = vault === undefined ? [] : await sealedBehind(vault);
-    const references = isHsmSeal(seal) ? await keyReferences(physical, seal, behind) : undefined;
+    const summary = isHsmSeal(seal) ? await sealedSummary(physical, seal, behind) : undefined;
     const backends = isHsmSeal(seal)
       ? seal.backends()
       : [{ name: '', health: seal.health(), key: undefined }];
     const audits = backends.flatMap(({ key }) => (key === undefined ? [] : [auditKey(key)]));
     return {
       ...state,
-      fullyWrapped: !isHsmSeal(seal) || (await isFullyWrapped(physical, seal, behind)),
+      fullyWrapped: summary?.fullyWrapped ?? true,
       backends: backends.map(({ name, health, key }) => ({
         name: name || (sealName ?? seal.type),
         healthy: health.healthy,
@@ -135,7 +135,7 @@ export class SealCare {
       // Of several keys, the one that is kept worst is what counts.
       key: audits.find(({ strong }) => !strong) ?? audits[0],
       // Some of what names a key is behind the barrier: while sealed, no count would be the whole one.
-      references: vault === undefined ? undefined : references,
+      references: vault === undefined ? undefined : summary?.references,
     };
   }
 }

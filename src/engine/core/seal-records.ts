@@ -46,38 +46,44 @@ export async function hasStale(
   return all.some((keys) => keys.length > 0 && !isCurrent(seal, keys));
 }
 
-/** Whether every HSM has its part of everything, by its key of today. */
-export async function isFullyWrapped(
+/** What of everything that is sealed is sealed by which key. */
+export interface SealedSummary {
+  /** How many records each key opens. */
+  readonly references: KeyReference[];
+  /** Whether every HSM has its part of everything, by its key of today. */
+  readonly fullyWrapped: boolean;
+}
+
+/** @param behind what the HSM sealed and the barrier keeps */
+export async function sealedSummary(
   physical: Physical,
   seal: HsmSeal,
   behind: readonly Uint8Array[],
-): Promise<boolean> {
+): Promise<SealedSummary> {
   const records = await sealedRecords(physical, seal);
   const all = [...records.map(({ keys }) => keys), ...behind.map((blob) => keysOf(seal, blob))];
   const parts = seal.backends().length;
-  return all.every((keys) => keys.length === parts && isCurrent(seal, keys));
+  return {
+    references: await keyReferences(physical, seal, all.flat()),
+    fullyWrapped: all.every((keys) => keys.length === parts && isCurrent(seal, keys)),
+  };
 }
 
-/**
- * How many records each key opens.
- * @param behind what the HSM sealed and the barrier keeps
- */
-export async function keyReferences(
+async function keyReferences(
   physical: Physical,
   seal: HsmSeal,
-  behind: readonly Uint8Array[],
+  named: readonly SealKeyName[],
 ): Promise<KeyReference[]> {
   const current = seal.backends().flatMap(({ key }) => (key === undefined ? [] : [key]));
   const found: { readonly key: SealKeyName; records: number }[] = [];
-  const named = (key: SealKeyName): { records: number } => {
+  const entryOf = (key: SealKeyName): { records: number } => {
     let entry = found.find((each) => isSameKey(each.key, key));
     if (entry === undefined) found.push((entry = { key, records: 0 }));
     return entry;
   };
-  for (const key of current) named(key);
-  const keys = (await sealedRecords(physical, seal)).flatMap((record) => record.keys);
-  for (const key of [...keys, ...behind.flatMap((blob) => keysOf(seal, blob))]) named(key).records += 1;
-  for (const key of await retiredKeys(physical)) named(key);
+  for (const key of current) entryOf(key);
+  for (const key of named) entryOf(key).records += 1;
+  for (const key of await retiredKeys(physical)) entryOf(key);
   return found.map(({ key, records }) => ({
     label: key.keyLabel,
     id: key.keyId,
