@@ -2,6 +2,7 @@
 export type CeremonyReason =
   | 'AnotherCeremony'
   | 'AwaitingApproval'
+  | 'AwaitingKeyTest'
   | 'AwaitingPreflight'
   | 'AwaitingProofs'
   | 'AwaitingWitness'
@@ -16,6 +17,7 @@ export type CeremonyReason =
   | 'KeysAccepted'
   | 'KeysChanged'
   | 'KeysRefused'
+  | 'KeysTested'
   | 'ManifestChanged'
   | 'NotPermitted'
   | 'NotSeparate'

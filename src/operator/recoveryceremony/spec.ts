@@ -14,6 +14,8 @@ export interface RecoveryCeremonySpec {
   readonly rootToken?: RootTokenSpec | undefined;
   readonly approvals?: { readonly approvers: readonly string[]; readonly required: number } | undefined;
   readonly witnesses?: { readonly names: readonly string[]; readonly required: number } | undefined;
+  /** Whether custodians answer a test message first; kind.ts knows what is usual. */
+  readonly keyTest?: 'Required' | 'Skip' | undefined;
   /** A Go duration. */
   readonly expiresAfter: string;
   readonly cancel: boolean;
@@ -50,6 +52,7 @@ export type CeremonyPhase =
   | 'Pending'
   | 'Preflight'
   | 'AwaitingApproval'
+  | 'TestingKeys'
   | 'Initializing'
   | 'Collecting'
   | 'Delivering'
@@ -98,6 +101,7 @@ export interface CustodianStatus extends Delivery {
   readonly expires?: string | undefined;
   readonly problem?: string | undefined;
   readonly warning?: string | undefined;
+  readonly keyTest?: 'Pending' | 'Answered' | undefined;
   readonly receipt?: 'Accepted' | 'Lost' | undefined;
   readonly proven?: boolean | undefined;
 }

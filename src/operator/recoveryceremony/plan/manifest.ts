@@ -32,6 +32,8 @@ export interface Manifest {
   readonly rootTokenTo?: string | undefined;
   /** GenerateRoot: a duration. */
   readonly ttl?: string | undefined;
+  /** Custodians answer a test message before anything is asked of the engine. */
+  readonly keyTest?: 'Required' | undefined;
   /** ISO 8601. */
   readonly expiresAt: string;
   /** Base64 of 32 random bytes. */
@@ -95,6 +97,7 @@ const schema: z.ZodType<Manifest> = z.strictObject({
   requester: z.string().optional(),
   rootTokenTo: z.string().optional(),
   ttl: z.string().optional(),
+  keyTest: z.literal('Required').optional(),
   expiresAt: z.string(),
   nonce: z.string(),
 });
