@@ -46,6 +46,8 @@ export interface Manifest {
   /** Who has the shares in force when the plan is made. */
   readonly holders?: { readonly threshold: number; readonly custodians: readonly Holder[] } | undefined;
   readonly ttl?: string | number | undefined;
+  /** Custodians answer a test message before there are shares. */
+  readonly keyTest?: 'Required' | undefined;
   readonly expiresAt: string;
   readonly nonce: string;
 }
@@ -89,6 +91,7 @@ const schema: z.ZodType<Manifest> = z.object({
     })
     .optional(),
   ttl: z.union([z.string(), z.int()]).optional(),
+  keyTest: z.literal('Required').optional(),
   expiresAt: z.string().default(''),
   nonce: z.string(),
 });
