@@ -44,15 +44,15 @@ export async function answeredOf(bundle: Bundle): Promise<ReadonlySet<string>> {
   const { manifest, statements, entries } = bundle;
   const ceremony = ceremonyName(manifest);
   const names = new Set<string>();
-  for (const { name, publicKey } of manifest.custodians ?? []) {
-    const entry = entries.find(({ step, who }) => step === 'key-tested' && who === name);
-    const answer = entry?.facts['answer'] ?? '';
-    if (entry === undefined || !isRight(bundle, name, answer)) continue;
-    const wanted = keyTestText(ceremony, { custodian: name, answer });
-    const said = statements.find(({ person, text }) => person === name && text === wanted);
-    const moment = signedBy(Date.parse(entry.time));
-    if (said !== undefined && (await checkSignature(wanted, said.signature, publicKey, moment)).ok)
-      names.add(name);
+  for (const { step, who, facts, time } of entries) {
+    const person = manifest.custodians?.find(({ name }) => name === who);
+    const { answer = '' } = facts;
+    if (step !== 'key-tested' || person === undefined || !isRight(bundle, who, answer)) continue;
+    const wanted = keyTestText(ceremony, { custodian: who, answer });
+    const said = statements.find((each) => each.person === who && each.text === wanted);
+    const moment = signedBy(Date.parse(time));
+    if (said !== undefined && (await checkSignature(wanted, said.signature, person.publicKey, moment)).ok)
+      names.add(who);
   }
   return names;
 }
