@@ -15,6 +15,7 @@ import {
   installOperator,
 } from '../../deploy/demo/install.ts';
 import { done, names, namespaces, type Progressing } from '../../deploy/demo/names.ts';
+import { answerKeyTest } from '../../deploy/demo/person.ts';
 import { everythingVisible, rootToken, share } from '../../deploy/demo/results.ts';
 import { replacePod, waitForPhase, waitForPod } from '../../deploy/demo/wait.ts';
 import type { KubernetesObject } from '../support/cluster/api.ts';
@@ -157,10 +158,13 @@ test('a ceremony initialises it, though every operator is killed as soon as it h
   const processes = await operatorProcesses();
   expect(processes.length).toBeGreaterThanOrEqual(2);
   await applyCeremony(kubectl, custodians);
+  await waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, 'TestingKeys', 120_000, toTerminal);
+  const at = { gnupgHome: join(dir, 'gnupg'), kubeconfig: cluster.kubeconfigPath };
+  await answerKeyTest(at, names.ceremony, people);
   const phase = await until(
     'a ceremony that has begun',
     60_000,
-    async () => (await ceremonyPhase()) || undefined,
+    async () => [await ceremonyPhase()].find((each) => each !== 'TestingKeys'),
     5,
   );
   for (const pid of processes) process.kill(pid, 'SIGKILL');
