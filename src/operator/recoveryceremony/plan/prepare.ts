@@ -16,8 +16,8 @@ import { freeze, notSeparate, swappedKeys } from './freeze.ts';
 import type { FrozenHolders, Manifest } from './manifest.ts';
 import { type Data, manifestName, manifestObject, readManifest } from './store.ts';
 
-// A ConfigMap holds 1 MiB, and the evidence repeats the plan.
-const MAX_MANIFEST = 256 * 1024;
+// A ConfigMap holds 1 MiB. The evidence repeats the plan, and a person's key with each of up to three statements.
+const MAX_MANIFEST = 160 * 1024;
 
 /** The plan of a ceremony: found, or made of people's keys and what the vault says. */
 export class PreparedPlan {

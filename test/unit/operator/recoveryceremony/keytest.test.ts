@@ -1,5 +1,5 @@
 import type { PrivateKey } from 'openpgp';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { keyTestText } from '../../../../src/ceremony/statement.ts';
 import { createRecoveryCeremonyController } from '../../../../src/operator/recoveryceremony/controller.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
@@ -226,6 +226,23 @@ describe('messages', () => {
     world.objects.delete('configmaps/vaults/init-key-test');
     await settle(world);
     expect(noteOf(world, 'Committed')).toMatchObject({ reason: 'AwaitingKeyTest' });
+  });
+
+  test('cannot be made for a key that has expired since, and the ceremony says whose', async () => {
+    const { publicKey } = await custodianKey('short', 3_600);
+    const world = begin({
+      custodians: [
+        { name: 'ada', publicKey: pair('ada').publicKey },
+        { name: 'short', publicKey },
+      ],
+    });
+    await settle(world);
+    world.objects.delete('configmaps/vaults/init-key-test');
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2 * 3_600_000 });
+    await settle(world).finally(() => vi.useRealTimers());
+    expect(noteOf(world, 'Committed')).toMatchObject({ reason: 'KeysRefused' });
+    expect(noteOf(world, 'Committed')?.message).toContain('the key of short');
+    expect(ceremonyOf(world).status?.phase).toBe('TestingKeys');
   });
 
   test('are answered anew when the evidence is lost, from what stands in the cluster', async () => {
