@@ -7,6 +7,7 @@ import { Custodians } from './custodians.ts';
 import { applyCeremony, applyVault, createNamespaces, createToken, installOperator } from './install.ts';
 import { playCeremonies } from './life.ts';
 import { done, names, namespaces } from './names.ts';
+import { answerKeyTest } from './person.ts';
 import { rootToken, rootTokenCommand } from './results.ts';
 import { type DemoOptions, folder, openTarget } from './target.ts';
 import { replacePod, waitForPhase } from './wait.ts';
@@ -48,6 +49,11 @@ async function main(options: DemoOptions): Promise<void> {
   );
   await applyVault(kubectl);
   await applyCeremony(kubectl, custodians);
+  await step(report, 'ada, grace and edith answer the key test', async () => {
+    await waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, 'TestingKeys', 180_000);
+    const at = { gnupgHome: join(folder, 'gnupg'), kubeconfig: target.kubeconfig };
+    await answerKeyTest(at, names.ceremony, ['ada', 'grace', 'edith']);
+  });
   await step(report, 'recovery ceremony', () =>
     waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, done.ceremony, 180_000, (line) =>
       report(`    ${line}`),

@@ -7,7 +7,7 @@ import { openVault } from './client.ts';
 import type { Custodians } from './custodians.ts';
 import { done, inNamespace, names, namespaces } from './names.ts';
 import { giveByPage, hasBrowser } from './page.ts';
-import { ceremony, type Desk } from './person.ts';
+import { answerKeyTest, ceremony, type Desk } from './person.ts';
 import { rootToken as encryptedRootToken, share } from './results.ts';
 import { sample } from './samples.ts';
 import { waitForPhase, waitForStatus } from './wait.ts';
@@ -39,8 +39,10 @@ export async function playCeremonies(life: Life): Promise<void> {
       drill(life, desk),
     );
     await step(report, 'edith reports that her share is lost', () => loss(life, desk));
-    await step(report, 'new shares for ada, grace and joan: approved, given, proved, witnessed', () =>
-      rotate(life, desk),
+    await step(
+      report,
+      'new shares for ada, grace and joan: approved, keys tested, given, proved, witnessed',
+      () => rotate(life, desk),
     );
     await step(report, 'a root token for chief: ada gives her share by command, grace on the page', () =>
       rootToken(life, desk),
@@ -142,6 +144,7 @@ async function rotate(life: Life, desk: Desk): Promise<void> {
   const name = 'demo-rotate';
   await begin(life, name, 'AwaitingApproval');
   await ceremony(desk, ['approve', name, '--as', 'boss', '--yes', ...namespace]);
+  await answerKeyTest(life, name, ['ada', 'grace', 'joan']);
   await waitForPhase(life.kubectl, `recoveryceremony/${name}`, 'Collecting', 120_000);
   for (const who of ['ada', 'grace'])
     await ceremony(desk, ['submit', name, '--as', who, '--from', names.ceremony, '--yes', ...namespace]);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { projectRoot } from '../../test/support/cluster/paths.ts';
+import { namespaces } from './names.ts';
 
 /** What a person's own computer has: their keyring, and how they reach cluster and vault. */
 export interface Desk {
@@ -43,4 +44,22 @@ export function ceremony(desk: Desk, args: readonly string[]): Promise<string> {
       else reject(new Error(`ceremony ${args.join(' ')} ended with ${code}: ${err}${out}`));
     });
   });
+}
+
+/**
+ * Lets custodians answer the test message of a ceremony, each with their own key.
+ * @param at Their keyring, and how they reach the cluster.
+ * @param name The ceremony.
+ * @param who The custodians.
+ * @throws {Error} When one cannot.
+ */
+export async function answerKeyTest(
+  { gnupgHome, kubeconfig }: Pick<Desk, 'gnupgHome' | 'kubeconfig'>,
+  name: string,
+  who: readonly string[],
+): Promise<void> {
+  // The vault has no part in this.
+  const desk = { gnupgHome, kubeconfig, port: 1, authority: '', servername: '', namespace: namespaces.vault };
+  for (const each of who)
+    await ceremony(desk, ['key-test', name, '--as', each, '--yes', '--namespace', namespaces.vault]);
 }

@@ -6,7 +6,7 @@ import type { Secret } from '../lib/secret.ts';
 import { refuseAlgorithm } from './pgp-policy.ts';
 
 /**
- * Custodians' OpenPGP keys: what may receive a share, and how a share is encrypted to it.
+ * People's OpenPGP keys: what may receive a share or sign, and how a share is encrypted to it.
  *
  * I1  A key is looked at completely before anything is encrypted to it; what was reported (sub-key, expiry)
  *     is what the encryption uses.
@@ -19,16 +19,26 @@ import { refuseAlgorithm } from './pgp-policy.ts';
 export interface CustodianKey {
   /** Of the primary key, 40 lower-case hex digits, as gpg shows it. */
   readonly fingerprint: string;
-  /** Of the (sub-)key that messages are encrypted to. */
+  /** Of the (sub-)key that messages are encrypted to; empty when none are. */
   readonly encryptionKeyFingerprint: string;
-  /** Of that (sub-)key, such as `rsa3072` or `curve25519Legacy`. */
+  /** Of that (sub-)key, or else of the one that signs, such as `rsa3072` or `curve25519Legacy`. */
   readonly algorithm: string;
   readonly userIds: readonly string[];
-  /** The first moment at which the key or its encryption sub-key is no longer valid. */
+  /** The first moment at which the key, or a sub-key that is needed, is no longer valid. */
   readonly expires?: Date;
   /** The public key as Vault's API takes it. */
   readonly binaryBase64: string;
 }
+
+/** What a person's key is needed for; for neither, it is only read. */
+export interface KeyUse {
+  /** Messages are encrypted to it. */
+  readonly receives: boolean;
+  /** Its owner signs statements. */
+  readonly signs: boolean;
+}
+
+const RECEIVES: KeyUse = { receives: true, signs: false };
 
 export type KeyRefusal =
   | 'unreadable'
@@ -39,6 +49,7 @@ export type KeyRefusal =
   | 'expired'
   | 'not-yet-valid'
   | 'no-encryption-key'
+  | 'no-signing-key'
   | 'algorithm';
 
 export type KeyInspection =
@@ -50,12 +61,17 @@ export class PgpKeyInvalid extends SealedVaultError {
 }
 
 /**
- * Reads and judges a custodian's key.
+ * Reads and judges a person's key.
  *
  * @param input an ASCII-armored public key, or base64 of the binary or of the armored key (line breaks allowed)
  * @param now the moment at which the key must be valid
+ * @param use what it must be able to do; to receive messages when nothing is said
  */
-export async function inspectCustodianKey(input: string, now: Date): Promise<KeyInspection> {
+export async function inspectCustodianKey(
+  input: string,
+  now: Date,
+  use: KeyUse = RECEIVES,
+): Promise<KeyInspection> {
   const decoded = decode(input);
   if (decoded === undefined)
     return refuse('unreadable', 'this is neither an armored key nor base64 of a key');
@@ -81,10 +97,10 @@ export async function inspectCustodianKey(input: string, now: Date): Promise<Key
   if (key.isPrivate()) {
     return refuse('secret-key', 'this is a secret key: treat it as disclosed and export the public one');
   }
-  return judge(key, now);
+  return judge(key, now, use);
 }
 
-async function judge(key: Key, now: Date): Promise<KeyInspection> {
+async function judge(key: Key, now: Date, use: KeyUse): Promise<KeyInspection> {
   if (key.keyPacket.version !== 4) {
     return refuse('version', 'only version 4 keys are accepted: gpg 2.2 cannot read messages to later ones');
   }
@@ -102,22 +118,21 @@ async function judge(key: Key, now: Date): Promise<KeyInspection> {
   } catch {
     return refuse('unreadable', 'the key holds no user id that its own signature confirms');
   }
-  let chosen: Key | Subkey;
-  try {
-    chosen = await key.getEncryptionKey(undefined, now);
-  } catch {
-    return noEncryptionKey(key);
-  }
-  const weakChosen = refuseAlgorithm(chosen.getAlgorithmInfo());
-  if (weakChosen !== undefined) return refuse('algorithm', `the encryption key is ${weakChosen}`);
-  const chosenExpires = 'mainKey' in chosen ? await chosen.getExpirationTime(now) : expires;
-  const first = [expires, chosenExpires].filter((value) => value instanceof Date).sort((a, b) => +a - +b)[0];
+  const chosen = use.receives ? await encryptionKeyOf(key, now) : undefined;
+  if (chosen !== undefined && 'ok' in chosen) return chosen;
+  const signing = use.signs ? await signingKeyOf(key, now) : undefined;
+  if (signing !== undefined && 'ok' in signing) return signing;
+  const needed = [chosen, signing].filter((each) => each !== undefined);
+  const ends = await Promise.all(
+    needed.map(async (each) => ('mainKey' in each ? each.getExpirationTime(now) : expires)),
+  );
+  const first = [expires, ...ends].filter((value) => value instanceof Date).sort((a, b) => +a - +b)[0];
   return {
     ok: true,
     key: {
       fingerprint: key.getFingerprint(),
-      encryptionKeyFingerprint: chosen.getFingerprint(),
-      algorithm: algorithmName(chosen.getAlgorithmInfo()),
+      encryptionKeyFingerprint: chosen?.getFingerprint() ?? '',
+      algorithm: algorithmName((needed[0] ?? key).getAlgorithmInfo()),
       userIds: key.getUserIDs().map((id) => id.replace(/\p{C}/gu, ' ')),
       ...(first === undefined ? {} : { expires: first }),
       binaryBase64: toBase64(key.write()),
@@ -125,7 +140,34 @@ async function judge(key: Key, now: Date): Promise<KeyInspection> {
   };
 }
 
-function noEncryptionKey(key: Key): KeyInspection {
+type Refused = Extract<KeyInspection, { readonly ok: false }>;
+
+async function encryptionKeyOf(key: Key, now: Date): Promise<Key | Subkey | Refused> {
+  let chosen: Key | Subkey;
+  try {
+    chosen = await key.getEncryptionKey(undefined, now);
+  } catch {
+    return noEncryptionKey(key);
+  }
+  const weak = refuseAlgorithm(chosen.getAlgorithmInfo());
+  return weak === undefined ? chosen : refuse('algorithm', `the encryption key is ${weak}`);
+}
+
+async function signingKeyOf(key: Key, now: Date): Promise<Key | Subkey | Refused> {
+  let chosen: Key | Subkey;
+  try {
+    chosen = await key.getSigningKey(undefined, now);
+  } catch {
+    return refuse(
+      'no-signing-key',
+      'the key cannot sign: add a signing sub-key, or extend the expired one, and export it again',
+    );
+  }
+  const weak = refuseAlgorithm(chosen.getAlgorithmInfo());
+  return weak === undefined ? chosen : refuse('algorithm', `the signing key is ${weak}`);
+}
+
+function noEncryptionKey(key: Key): Refused {
   const weak = key.subkeys.map((sub) => refuseAlgorithm(sub.getAlgorithmInfo())).find((w) => w !== undefined);
   if (weak !== undefined) return refuse('algorithm', `the encryption key is ${weak}`);
   return refuse(
@@ -217,6 +259,6 @@ function algorithmName(info: AlgorithmInfo): string {
   return info.bits === undefined ? (info.curve ?? info.algorithm) : `rsa${info.bits}`;
 }
 
-function refuse(reason: KeyRefusal, message: string): KeyInspection {
+function refuse(reason: KeyRefusal, message: string): Refused {
   return { ok: false, reason, message };
 }

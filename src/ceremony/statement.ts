@@ -56,6 +56,17 @@ export function receiptText(
   ]);
 }
 
+/** That a custodian could decrypt a test message (key-test.ts): what it said, hashed. */
+export function keyTestText(
+  ceremony: CeremonyName,
+  { custodian, answer }: { readonly custodian: string; readonly answer: string },
+): string {
+  return statement('SealedVault key test answer v1', ceremony, [
+    ['custodian', custodian],
+    ['answer', answer],
+  ]);
+}
+
 /** What is signed by the key of a share (share-proof.ts). */
 export function possessionText(ceremony: CeremonyName, custodian: string): string {
   return statement('SealedVault share possession v1', ceremony, [['custodian', custodian]]);

@@ -16,7 +16,7 @@ import {
 } from '../../deploy/demo/install.ts';
 import { done, names, namespaces, type Progressing } from '../../deploy/demo/names.ts';
 import { begin, sitDown } from '../../deploy/demo/life.ts';
-import { ceremony } from '../../deploy/demo/person.ts';
+import { answerKeyTest, ceremony } from '../../deploy/demo/person.ts';
 import { everythingVisible, rootToken, share } from '../../deploy/demo/results.ts';
 import { replacePod, waitForPhase, waitForPod } from '../../deploy/demo/wait.ts';
 import type { KubernetesObject } from '../support/cluster/api.ts';
@@ -27,6 +27,15 @@ import { projectImage } from '../support/cluster/images.ts';
 import { Kubectl } from '../support/cluster/kubectl.ts';
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { toTerminal } from '../support/cluster/progress.ts';
+import {
+  agentOf,
+  type Container,
+  engineOf,
+  p11KitServer,
+  P11_KIT_SOCKET,
+  type Pod,
+  VaultPod,
+} from './vault-pod.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sv-'));
 const people = ['ada', 'grace', 'edith'];
@@ -34,67 +43,13 @@ const people = ['ada', 'grace', 'edith'];
 const mark = `canary${randomBytes(6).toString('hex')}`;
 const pin = `pin "${mark}" $HOME 'ü' #1`;
 const value = `value-${randomBytes(12).toString('hex')}`;
-const pod = `${names.vault}-0`;
-const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so';
-const SOCKET = '/var/lib/hsm/p11.sock';
 
 let cluster: Cluster;
 let kubectl: Kubectl;
+let pod: VaultPod;
 let custodians: Custodians;
 let image: string;
 let token: string;
-
-interface ContainerStatus {
-  readonly name: string;
-  readonly containerID: string;
-  readonly restartCount: number;
-  readonly ready: boolean;
-}
-
-interface Container {
-  readonly name: string;
-  readonly env?: {
-    readonly name: string;
-    readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string } };
-  }[];
-}
-
-interface Pod extends KubernetesObject {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly spec: {
-    readonly containers: Container[];
-    readonly initContainers?: Container[];
-    readonly volumes?: object[];
-  };
-  readonly status: {
-    readonly containerStatuses: ContainerStatus[];
-    readonly initContainerStatuses?: ContainerStatus[];
-    readonly conditions: { readonly type: string; readonly status: string }[];
-  };
-}
-
-const agentOf = (found: Pod): ContainerStatus | undefined => found.status.initContainerStatuses?.[0];
-const engineOf = (found: Pod): ContainerStatus | undefined => found.status.containerStatuses[0];
-
-async function vaultPod(): Promise<Pod> {
-  const found = await kubectl.get<Pod>(namespaces.vault, `pod/${pod}`);
-  if (found === undefined) throw new Error(`${pod} is not there`);
-  return found;
-}
-
-/** Ends every process of a container at once and waits until it was started again and the pod is ready. */
-async function killContainer(which: (found: Pod) => ContainerStatus | undefined): Promise<Pod> {
-  const before = which(await vaultPod());
-  if (before === undefined) throw new Error('no such container');
-  const processes = processesOf(before.containerID);
-  expect(processes.length).toBeGreaterThan(0);
-  for (const process_ of processes) process.kill(process_, 'SIGKILL');
-  return until(`${before.name} started again`, 120_000, async () => {
-    const now = await vaultPod();
-    const ready = now.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-    return ready && (which(now)?.restartCount ?? 0) > before.restartCount ? now : undefined;
-  });
-}
 
 /** The processes of all replicas of the operator. */
 async function operatorProcesses(): Promise<number[]> {
@@ -132,6 +87,7 @@ beforeAll(async () => {
   });
   await cluster.loadImage(built.archive);
   kubectl = new Kubectl(cluster.plane.kubectl, cluster.kubeconfigPath);
+  pod = new VaultPod(kubectl);
   custodians = await Custodians.create(join(dir, 'gnupg'), [...people, 'boss'], toTerminal);
   await createNamespaces(kubectl);
   await installOperator(helm, cluster.kubeconfigPath, kubectl, image);
@@ -146,8 +102,8 @@ afterAll(async () => {
 
 test('before its ceremony the vault runs sealed, and nobody but the operator may initialise it', async () => {
   await applyVault(kubectl);
-  await until('a running engine', 120_000, async () => engineOf(await vaultPod())?.containerID);
-  const { client, forward } = await openVault(kubectl, { service: `pod/${pod}` });
+  await until('a running engine', 120_000, async () => engineOf(await pod.get())?.containerID);
+  const { client, forward } = await openVault(kubectl, { service: `pod/${pod.name}` });
   try {
     expect(await client.health()).toMatchObject({ initialized: false, sealed: true });
     await expect(initialize(client)).rejects.toMatchObject({
@@ -163,10 +119,13 @@ test('a ceremony initialises it, though every operator is killed as soon as it h
   const processes = await operatorProcesses();
   expect(processes.length).toBeGreaterThanOrEqual(2);
   await applyCeremony(kubectl, custodians);
+  await waitForPhase(kubectl, `recoveryceremony/${names.ceremony}`, 'TestingKeys', 120_000, toTerminal);
+  const at = { gnupgHome: join(dir, 'gnupg'), kubeconfig: cluster.kubeconfigPath };
+  await answerKeyTest(at, names.ceremony, people);
   const phase = await until(
     'a ceremony that has begun',
     60_000,
-    async () => (await ceremonyPhase()) || undefined,
+    async () => [await ceremonyPhase()].find((each) => each !== 'TestingKeys'),
     5,
   );
   for (const pid of processes) process.kill(pid, 'SIGKILL');
@@ -205,61 +164,44 @@ test('a deleted pod unseals itself and still has the secret', async () => {
 });
 
 test('a killed engine unseals itself and still has the secret', async () => {
-  await killContainer(engineOf);
+  await pod.killContainer(engineOf);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
 
 test('a killed HSM agent is replaced while the engine serves on', async () => {
-  const before = engineOf(await vaultPod())?.restartCount;
-  await killContainer(agentOf);
-  expect(engineOf(await vaultPod())?.restartCount).toBe(before);
+  const before = engineOf(await pod.get())?.restartCount;
+  await pod.killContainer(agentOf);
+  expect(engineOf(await pod.get())?.restartCount).toBe(before);
   await expectValue(kubectl, token, value);
   // The new agent is only of use when the engine finds it.
-  await killContainer(engineOf);
+  await pod.killContainer(engineOf);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
 
-/** Waits for the vault's condition NextRestartWouldFail. */
-async function outlook(wanted: 'True' | 'False'): Promise<Progressing> {
-  return until(`NextRestartWouldFail ${wanted}`, 180_000, async () => {
-    const found = await kubectl.get<Progressing>(namespaces.vault, `sealedvault/${names.vault}`);
-    const told = found?.status?.conditions?.find(({ type }) => type === 'NextRestartWouldFail');
-    return told?.status === wanted ? found : undefined;
-  });
-}
-
-/** Waits until the HSM agent was started anew. */
-async function agentAfter(restarts: number): Promise<Pod> {
-  return until('an HSM agent that was started anew', 120_000, async () => {
-    const now = await vaultPod();
-    return (agentOf(now)?.restartCount ?? 0) > restarts ? now : undefined;
-  });
-}
-
 test('a changed PIN restarts the HSM agent alone; a wrong one is told before it does harm, the right one heals it', async () => {
-  await outlook('False');
-  const before = await vaultPod();
+  await pod.outlook('False');
+  const before = await pod.get();
   await changePin(kubectl, `wrong-${mark}`);
-  const wrong = await agentAfter(agentOf(before)?.restartCount ?? 0);
-  const told = await outlook('True');
+  const wrong = await pod.agentAfter(agentOf(before)?.restartCount ?? 0);
+  const told = await pod.outlook('True');
   expect(JSON.stringify(told.status)).not.toContain(mark);
   expect(JSON.stringify(told.status)).toContain('ERR_HSM_PIN_INCORRECT');
   await expectValue(kubectl, token, value);
   await changePin(kubectl, pin);
-  const after = await agentAfter(agentOf(wrong)?.restartCount ?? 0);
-  await outlook('False');
+  const after = await pod.agentAfter(agentOf(wrong)?.restartCount ?? 0);
+  await pod.outlook('False');
   expect(after.metadata.uid).toBe(before.metadata.uid);
   expect(engineOf(after)?.restartCount).toBe(engineOf(before)?.restartCount);
   await expectValue(kubectl, token, value);
-  await killContainer(engineOf);
+  await pod.killContainer(engineOf);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
 
 test('the PIN enters the HSM agent alone, and no pod has a service account token', async () => {
-  const { spec } = await vaultPod();
+  const { spec } = await pod.get();
   const takesPin = (container: Container): boolean =>
     container.env?.some(({ valueFrom }) => valueFrom?.secretKeyRef?.name === names.pin) === true;
   expect(spec.containers.filter(takesPin)).toEqual([]);
@@ -294,33 +236,21 @@ test('deleting the vault keeps its volume, and the same resource brings the same
   const before = await claims();
   await kubectl.run(['--namespace', namespaces.vault, 'delete', `sealedvault/${names.vault}`]);
   await until('no pod', 120_000, async () =>
-    (await kubectl.get(namespaces.vault, `pod/${pod}`)) === undefined ? true : undefined,
+    (await kubectl.get(namespaces.vault, `pod/${pod.name}`)) === undefined ? true : undefined,
   );
   expect(await claims()).toEqual(before);
   await applyVault(kubectl);
-  await waitForPod(kubectl, `pod/${pod}`, undefined);
+  await waitForPod(kubectl, `pod/${pod.name}`, undefined);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
 
-async function change(spec: object): Promise<void> {
-  const patch = JSON.stringify({ spec });
-  await kubectl.run([
-    '--namespace',
-    namespaces.vault,
-    'patch',
-    `sealedvault/${names.vault}`,
-    '--type=merge',
-    `--patch=${patch}`,
-  ]);
-}
-
 test('with the library in its own container the engine opens the same vault', async () => {
-  const { uid } = (await vaultPod()).metadata;
-  await change({ hsm: { placement: 'Engine' } });
-  await waitForPod(kubectl, `pod/${pod}`, uid);
+  const { uid } = (await pod.get()).metadata;
+  await pod.change({ hsm: { placement: 'Engine' } });
+  await waitForPod(kubectl, `pod/${pod.name}`, uid);
   await vaultReady();
-  const { spec } = await vaultPod();
+  const { spec } = await pod.get();
   expect(spec.initContainers ?? []).toEqual([]);
   expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
   await expectValue(kubectl, token, value);
@@ -329,7 +259,7 @@ test('with the library in its own container the engine opens the same vault', as
 test('a ceremony moves it to another HSM, whose sidecar stands beside the old library until then', async () => {
   const nextPin = `next ${mark}`;
   await createToken(kubectl, image, nextPin, 'next');
-  await change({
+  await pod.change({
     hsm: {
       name: 'next',
       tokenLabel: 'next',
@@ -350,14 +280,14 @@ test('a ceremony moves it to another HSM, whose sidecar stands beside the old li
     folder: join(dir, 'desk'),
     report: toTerminal,
   };
-  const { uid } = (await vaultPod()).metadata;
+  const { uid } = (await pod.get()).metadata;
   await begin(life, 'demo-migrate', 'AwaitingApproval');
   const paper = await sitDown(life);
   paper.forward.stop();
   const place = ['--yes', '--namespace', namespaces.vault];
   await ceremony(paper.desk, ['approve', 'demo-migrate', '--as', 'boss', ...place]);
   await waitForPhase(kubectl, 'recoveryceremony/demo-migrate', 'Collecting', 180_000, toTerminal);
-  const both = await vaultPod();
+  const both = await pod.get();
   expect(both.metadata.uid).not.toBe(uid);
   expect(both.spec.initContainers?.map(({ name }) => name)).toEqual(['next-hsm-agent']);
   // It serves while its people gather.
@@ -370,9 +300,9 @@ test('a ceremony moves it to another HSM, whose sidecar stands beside the old li
     forward.stop();
   }
   await waitForPhase(kubectl, 'recoveryceremony/demo-migrate', done.ceremony, 120_000, toTerminal);
-  await waitForPod(kubectl, `pod/${pod}`, both.metadata.uid);
+  await waitForPod(kubectl, `pod/${pod.name}`, both.metadata.uid);
   await vaultReady();
-  const { spec } = await vaultPod();
+  const { spec } = await pod.get();
   expect(spec.initContainers?.map(({ name }) => name)).toEqual(['hsm-agent']);
   expect(spec.containers.map(({ name }) => name)).toEqual(['engine']);
   expect(JSON.stringify(spec)).not.toContain(`"${names.pin}"`);
@@ -397,66 +327,23 @@ test('a ceremony moves it to another HSM, whose sidecar stands beside the old li
 });
 
 test('through p11-kit 0.25, which another pod serves, the engine opens the same vault', async () => {
-  const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
-  await kubectl.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'p11-kit', namespace: namespaces.vault },
-      spec: {
-        automountServiceAccountToken: false,
-        securityContext: {
-          runAsNonRoot: true,
-          runAsUser: 10_001,
-          runAsGroup: 10_001,
-          fsGroup: 10_001,
-          seccompProfile: { type: 'RuntimeDefault' },
-        },
-        containers: [
-          {
-            name: 'server',
-            image,
-            command: [
-              'p11-kit',
-              'server',
-              '--foreground',
-              '--provider',
-              SOFTHSM,
-              '--name',
-              SOCKET,
-              'pkcs11:',
-            ],
-            env: [{ name: 'SOFTHSM2_CONF', value: '/etc/softhsm/softhsm2.conf' }],
-            securityContext: restricted,
-            volumeMounts: [
-              { name: 'tokens', mountPath: '/var/lib/hsm' },
-              { name: 'config', mountPath: '/etc/softhsm' },
-            ],
-          },
-        ],
-        volumes: [
-          { name: 'tokens', persistentVolumeClaim: { claimName: 'softhsm-tokens' } },
-          { name: 'config', configMap: { name: 'softhsm-config' } },
-        ],
-      },
-    } as KubernetesObject,
-  ]);
-  const { uid } = (await vaultPod()).metadata;
-  await change({
+  await kubectl.apply([p11KitServer(image)]);
+  const { uid } = (await pod.get()).metadata;
+  await pod.change({
     hsm: {
       library: {
         path: '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so',
-        env: [{ name: 'P11_KIT_SERVER_ADDRESS', value: `unix:path=${SOCKET}` }],
+        env: [{ name: 'P11_KIT_SERVER_ADDRESS', value: `unix:path=${P11_KIT_SOCKET}` }],
       },
     },
   });
-  await waitForPod(kubectl, `pod/${pod}`, uid);
+  await waitForPod(kubectl, `pod/${pod.name}`, uid);
   await vaultReady();
   await expectValue(kubectl, token, value);
 });
 
 test('with the policy Delete the data goes along, and the shares stay', async () => {
-  await change({ deletionPolicy: 'Delete' });
+  await pod.change({ deletionPolicy: 'Delete' });
   const finalizers = (found: KubernetesObject | undefined): unknown =>
     (found?.metadata as { finalizers?: string[] } | undefined)?.finalizers?.length;
   await until('a finalizer', 60_000, async () =>

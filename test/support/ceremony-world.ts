@@ -1,10 +1,12 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { canonicalJson, digestOf } from '../../src/ceremony/canonical.ts';
 import { appended, type EvidenceEntry, headOf } from '../../src/ceremony/evidence.ts';
+import { commitmentTo } from '../../src/ceremony/key-test.ts';
 import { proofKeyOf, proveShare } from '../../src/ceremony/share-proof.ts';
 import {
   approvalText,
   type CeremonyName,
+  keyTestText,
   possessionText,
   receiptText,
   witnessText,
@@ -67,6 +69,15 @@ export function wholeEvidence(gnupg: Gnupg, manifest: JsonObject): JsonObject {
   add('operator', 'planned', { type: 'RotateRecovery' });
   state('eve', 'Approver', approvalText(name, 'eve'));
   add('eve', 'approved');
+  if (manifest['keyTest'] !== undefined) {
+    const answers = CUSTODIANS.map((custodian) => [custodian, randomBytes(32).toString('hex')] as const);
+    const asked = answers.map(([custodian, answer]) => [custodian, commitmentTo(name, custodian, answer)]);
+    add('operator', 'key-test', Object.fromEntries(asked));
+    for (const [custodian, answer] of answers) {
+      state(custodian, 'Custodian', keyTestText(name, { custodian, answer }));
+      add(custodian, 'key-tested', { answer });
+    }
+  }
   add('engine', 'shares-made');
   for (const custodian of CUSTODIANS) {
     const sha256 = randomBytes(32).toString('hex');

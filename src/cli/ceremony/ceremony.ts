@@ -14,6 +14,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   plan: async () => (await import('./plan.ts')).plan,
   status: async () => (await import('./status.ts')).status,
   approve: async () => (await import('./approve.ts')).approve,
+  'key-test': async () => (await import('./key-test.ts')).keyTest,
   fetch: async () => (await import('./fetch.ts')).fetchShare,
   submit: async () => (await import('./submit.ts')).submit,
   receipt: async () => (await import('./receipt.ts')).receipt,
@@ -24,15 +25,23 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
 };
 
 /** Switches of the verbs: flags that take no value. */
-export const CEREMONY_SWITCHES: readonly string[] = ['yes', 'qr', 'root-token', 'no-proof', 'open'];
+export const CEREMONY_SWITCHES: readonly string[] = [
+  'yes',
+  'qr',
+  'root-token',
+  'key-test',
+  'no-proof',
+  'open',
+];
 
 export const CEREMONY_USAGE: string = `Usage: kubectl sealedvault ceremony VERB [options]
 
   plan NAME|FILE                          show the plan in words, and its digest (--out FILE: keep the plan)
   status NAME                             show where the ceremony stands, and whom it waits for
   approve NAME|FILE --as PERSON           agree to the plan, signed with your OpenPGP key
+  key-test NAME|FILE --as CUSTODIAN       decrypt the test message and sign the answer (--message FILE)
   fetch NAME --as CUSTODIAN               get your encrypted share (--root-token: the root token of the requester;
-                                          --out FILE, --qr in the terminal, --svg FILE)
+                                          --key-test: your test message; --out FILE, --qr in the terminal, --svg FILE)
   submit NAME|FILE --as CUSTODIAN         give your share of today to the vault (--share FILE or --from CEREMONY)
   receipt NAME|FILE --as CUSTODIAN        say that your new share came, and prove it (--storage TEXT, or lost; --no-proof)
   drill NAME|FILE --as CUSTODIAN          prove that you have your share (--share FILE or --from CEREMONY)
@@ -45,7 +54,7 @@ NAME is a RecoveryCeremony in the cluster, FILE what plan --out or report wrote.
   --address URL --ca-cert FILE --tls-server-name NAME the vault, also VAULT_ADDR, VAULT_CACERT, VAULT_TLS_SERVER_NAME
   --share FILE        your encrypted share; - is standard input, where a decrypted one is taken too
   --key FINGERPRINT   the key to sign with, when it is not the one in the plan
-  --out FILE          approve, receipt, drill, witness: write what would be sent; --in FILE sends it from elsewhere
+  --out FILE          approve, key-test, receipt, drill, witness: write what would be sent; --in FILE sends it from elsewhere
   --yes               do not ask
 `;
 

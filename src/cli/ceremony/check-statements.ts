@@ -1,3 +1,4 @@
+import { commitmentTo } from '../../ceremony/key-test.ts';
 import { checkSignature } from '../../ceremony/pgp-signature.ts';
 import { type Finding, type Known, note, right, wrong } from './finding.ts';
 import type { Evidence, Statement } from './evidence-file.ts';
@@ -9,6 +10,7 @@ const SLACK_MS = 15 * 60_000;
 const STEPS: Readonly<Record<string, Said['kind']>> = {
   approved: 'approval',
   witnessed: 'witness',
+  'key-tested': 'key test',
   received: 'receipt',
   'reported-lost': 'receipt',
 };
@@ -19,11 +21,12 @@ export async function checkStatements(
   heads: readonly string[],
   { open }: Known,
 ): Promise<Finding[]> {
-  const { approvals, witnesses } = evidence.plan.manifest;
+  const { approvals, witnesses, keyTest, custodians } = evidence.plan.manifest;
   const found: Finding[] = [];
   const good: Record<Said['kind'], Set<string>> = {
     approval: new Set(),
     witness: new Set(),
+    'key test': new Set(),
     receipt: new Set(),
   };
   for (const statement of evidence.statements) {
@@ -35,7 +38,7 @@ export async function checkStatements(
       );
       continue;
     }
-    const problem = (await problemOf(evidence, statement, said)) ?? beyond(said, heads, evidence);
+    const problem = (await problemOf(evidence, statement, said)) ?? beyond(person, said, heads, evidence);
     if (problem === undefined) {
       good[said.kind].add(person);
       found.push(right(`${person} signed ${phrase(said)}.`));
@@ -56,6 +59,8 @@ export async function checkStatements(
   };
   if (approvals !== undefined) enough('approvals', good.approval, approvals.approvers, approvals.required);
   if (witnesses !== undefined) enough('witnesses', good.witness, witnesses.names, witnesses.required);
+  const tested = keyTest === undefined ? [] : custodians.map(({ name }) => name);
+  enough('answers to the key test', good['key test'], tested, tested.length);
   return found;
 }
 
@@ -68,6 +73,7 @@ async function problemOf(
   const allowed: Record<Said['kind'], readonly string[]> = {
     approval: manifest.approvals?.approvers ?? [],
     witness: manifest.witnesses?.names ?? [],
+    'key test': manifest.custodians.map(({ name }) => name),
     receipt: manifest.custodians.map(({ name }) => name),
   };
   if (!ROLES[said.kind].includes(role)) return `it is filed under the role ${role}`;
@@ -93,7 +99,17 @@ function momentsOf({ entries }: Evidence, person: string): Date[] {
     .filter((moment) => !Number.isNaN(+moment));
 }
 
-function beyond(said: Said, heads: readonly string[], { entries }: Evidence): string | undefined {
+function beyond(
+  person: string,
+  said: Said,
+  heads: readonly string[],
+  { entries, plan }: Evidence,
+): string | undefined {
+  if (said.kind === 'key test') {
+    const right = commitmentTo(plan.name, person, said.answer);
+    const asked = entries.some(({ step, facts }) => step === 'key-test' && facts[person] === right);
+    return asked ? undefined : 'it is not the answer to a message that the log knows';
+  }
   if (said.kind !== 'witness') return undefined;
   if (!heads.includes(said.evidence))
     return 'the log that they saw is not this one: an entry was changed since';
@@ -106,6 +122,8 @@ function phrase(said: Said): string {
       return 'the plan';
     case 'witness':
       return `as a witness, with the deviations: ${said.deviations}`;
+    case 'key test':
+      return 'the answer to the test message, which their key decrypted';
     case 'receipt':
       return `the receipt of a share, stored: ${said.storage}`;
   }

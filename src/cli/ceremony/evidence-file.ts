@@ -4,7 +4,7 @@ import type { Json } from '../../lib/json.ts';
 import { CeremonyFailure } from './failure.ts';
 import { type Plan, planOf } from './manifest.ts';
 
-const MAX_ENTRIES = 256;
+const MAX_ENTRIES = 320;
 const MAX_SAID = 1024;
 
 /** A text that somebody signed. */

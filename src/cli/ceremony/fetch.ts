@@ -1,5 +1,6 @@
 import { type CeremonyContext, oneWord, required } from './context.ts';
 import { CeremonyFailure } from './failure.ts';
+import { fetchKeyTest } from './key-test.ts';
 import { writeNew } from './outbox.ts';
 import { fetchMessage, messageHash } from './share.ts';
 import { clusterOf } from './source.ts';
@@ -8,14 +9,17 @@ import { spokenBlock } from './spoken.ts';
 /** Bytes of the largest code, at the lowest level of correction (ISO/IEC 18004 table 7). */
 const MAX_CODE = 2953;
 
-/** `fetch NAME --as CUSTODIAN`: the encrypted share as it is; for paper and cameras as a QR code. */
+/** `fetch NAME --as CUSTODIAN`: the encrypted share, root token or test message as it is; for paper and cameras as a QR code. */
 export async function fetchShare(context: CeremonyContext): Promise<number> {
   const ceremony = oneWord(context, 'ceremony');
   const { args, terminal } = context;
   const cluster = clusterOf(context);
+  const me = (): string => required(context, 'as', 'your name in the plan');
   const message = args.on('root-token')
     ? await fetchMessage(cluster, ceremony, 'root-token')
-    : await fetchMessage(cluster, ceremony, `share-${required(context, 'as', 'your name in the plan')}`);
+    : args.on('key-test')
+      ? await fetchKeyTest(cluster, ceremony, me())
+      : await fetchMessage(cluster, ceremony, `share-${me()}`);
   terminal.note(...spokenBlock('SHA-256 of the encrypted message', messageHash(message)));
   const svg = args.get('svg');
   const file = args.get('out');

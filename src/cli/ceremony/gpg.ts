@@ -27,8 +27,8 @@ export function personsGpg(env: Readonly<Record<string, string | undefined>>): G
       const { status, output } = await run(env, ['--quiet', '--decrypt'], message);
       if (status === 0 && output.length > 0) return output;
       output[Symbol.dispose]();
-      throw new CeremonyFailure('gpg could not decrypt the share', {
-        hint: 'is this your share, and is your key or smart card here? what gpg said is above',
+      throw new CeremonyFailure('gpg could not decrypt the message', {
+        hint: 'is it for you, and is your key or smart card here? what gpg said is above',
       });
     },
     sign: async (text, key) => {

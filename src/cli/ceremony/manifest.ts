@@ -61,6 +61,8 @@ export interface Manifest {
   readonly sealMigration?:
     | { readonly from: Hsm; readonly to: Hsm; readonly dryRun?: boolean | undefined }
     | undefined;
+  /** Custodians answer a test message before there are shares. */
+  readonly keyTest?: 'Required' | undefined;
   readonly expiresAt: string;
   readonly nonce: string;
 }
@@ -115,6 +117,7 @@ const schema: z.ZodType<Manifest> = z.object({
     .optional(),
   ttl: z.union([z.string(), z.int()]).optional(),
   sealMigration: z.object({ from: hsm, to: hsm, dryRun: z.boolean().optional() }).optional(),
+  keyTest: z.literal('Required').optional(),
   expiresAt: z.string().default(''),
   nonce: z.string(),
 });

@@ -10,7 +10,7 @@ export interface Part {
 const CUSTODIAN: Part = {
   role: 'Custodian',
   during:
-    'Compares the digest, gets one encrypted share, decrypts it alone, proves possession, signs a receipt.',
+    'Compares the digest, answers the key test where there is one, gets one encrypted share, decrypts it alone, proves possession, signs a receipt.',
   after:
     'Keeps the share apart from the key that decrypts it, shows it to nobody, answers drills, reports loss or leaving at once.',
 };

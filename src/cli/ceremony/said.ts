@@ -1,9 +1,16 @@
-import { approvalText, type CeremonyName, receiptText, witnessText } from '../../ceremony/statement.ts';
+import {
+  approvalText,
+  type CeremonyName,
+  keyTestText,
+  receiptText,
+  witnessText,
+} from '../../ceremony/statement.ts';
 
 /** What a signed text says, once it is known to be exactly one of the texts that people sign. */
 export type Said =
   | { readonly kind: 'approval' }
   | { readonly kind: 'witness'; readonly evidence: string; readonly deviations: string }
+  | { readonly kind: 'key test'; readonly answer: string }
   | { readonly kind: 'receipt'; readonly sha256: string; readonly storage: string };
 
 /**
@@ -15,6 +22,8 @@ export function readStatement(text: string, ceremony: CeremonyName, person: stri
   const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? '';
   const witnessed = { person, evidence: field('evidence'), deviations: field('deviations') };
   if (text === witnessText(ceremony, witnessed)) return { kind: 'witness', ...witnessed };
+  const tested = { custodian: person, answer: field('answer') };
+  if (text === keyTestText(ceremony, tested)) return { kind: 'key test', answer: tested.answer };
   const received = {
     custodian: person,
     sha256: field('share-message-sha256'),
@@ -28,5 +37,6 @@ export function readStatement(text: string, ceremony: CeremonyName, person: stri
 export const ROLES: Readonly<Record<Said['kind'], readonly string[]>> = {
   approval: ['Approver'],
   witness: ['Witness'],
+  'key test': ['Custodian'],
   receipt: ['Custodian', 'Receipt'],
 };

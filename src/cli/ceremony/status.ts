@@ -36,6 +36,9 @@ function people(terminal: CeremonyContext['terminal'], custodians: readonly Json
   terminal.print('', 'Custodians:');
   for (const each of custodians) {
     const facts = [
+      textAt(each, 'keyTest') === undefined
+        ? undefined
+        : `key test ${textAt(each, 'keyTest')?.toLowerCase()}`,
       textAt(each, 'delivery') === undefined ? undefined : `share ${textAt(each, 'delivery')?.toLowerCase()}`,
       textAt(each, 'receipt') === undefined ? undefined : `receipt ${textAt(each, 'receipt')?.toLowerCase()}`,
       each['proven'] === true ? 'proved' : each['proven'] === false ? 'not proved yet' : undefined,

@@ -23,6 +23,7 @@ export function describePlan({ manifest, digest }: Plan): string[] {
     ...group('Other people', manifest.people),
     ...holders(manifest),
     ...quorums(manifest),
+    ...keyTest(manifest),
     ...(manifest.expiresAt === '' ? [] : [`The ceremony ends by itself at ${manifest.expiresAt}.`, '']),
     ...spokenBlock('Digest of this plan, to compare by voice', digest),
   ];
@@ -116,6 +117,15 @@ function holders({ type, holders: found }: Manifest): string[] {
   if (found === undefined || type === 'Drill') return [];
   const names = found.custodians.map(({ name }) => name);
   return [`Shares of today: any ${found.threshold} of ${listed(names)} together.`, ''];
+}
+
+function keyTest({ keyTest: asked, custodians }: Manifest): string[] {
+  if (asked === undefined) return [];
+  const names = custodians.map(({ name }) => name);
+  return [
+    `Key test: ${listed(names)} must decrypt a message and sign the answer, before there is any share.`,
+    '',
+  ];
 }
 
 function quorums({ approvals, witnesses }: Manifest): string[] {

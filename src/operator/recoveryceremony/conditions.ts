@@ -1,4 +1,4 @@
-import { makesShares, type RecoveryCeremony } from './kind.ts';
+import { makesShares, type RecoveryCeremony, testsKeys } from './kind.ts';
 import type { Note } from './note.ts';
 import type { CustodianStatus } from './spec.ts';
 import type { Progress } from './status.ts';
@@ -18,19 +18,21 @@ export function drafts(
   custodians: readonly CustodianStatus[],
 ): Drafts {
   const { type } = ceremony.spec;
-  const { note, phase, act } = progress;
+  const { note, phase, act, manifest, keyTest } = progress;
   const reached = (name: string): boolean =>
     ceremony.status?.conditions?.some((each) => each.type === name && each.status === 'True') === true;
-  const step = (name: string, met: boolean, reason: string, message: string): Drafts => {
+  const step = (name: string, met: boolean, reason: string, message: string, why = note): Drafts => {
     const old = ceremony.status?.conditions?.find((each) => each.type === name);
     if (met) return [{ type: name, status: 'True', reason, message }];
     if (old?.status === 'True') return [{ ...old, status: 'True' }];
-    return [{ type: name, status: 'False', ...note }];
+    return [{ type: name, status: 'False', ...why }];
   };
   const all = (flag: (each: CustodianStatus) => boolean): boolean =>
     custodians.length > 0 && custodians.every(flag);
   const shares = makesShares(ceremony);
   const proves = type === 'Drill' || (shares && type !== 'Initialize');
+  // A plan of before key tests asks for none.
+  const tested = manifest === undefined ? testsKeys(ceremony) : keyTest !== undefined;
   const done = act?.state === 'done' || phase === 'Completed';
   const messages = act?.messages ?? [];
   const delivered =
@@ -39,13 +41,22 @@ export function drafts(
     // Keys are looked at once: what was said of them then stays.
     ...step(
       'PreflightPassed',
-      progress.manifest !== undefined && !reached('PreflightPassed'),
+      manifest !== undefined && !reached('PreflightPassed'),
       'KeysAccepted',
       preflightWords(progress),
     ),
     ...(ceremony.spec.approvals === undefined
       ? []
       : step('Approved', isApproved(progress), 'Approved', 'Enough approvers signed the plan.')),
+    ...(tested
+      ? step(
+          'KeysTested',
+          all(({ keyTest: answer }) => answer === 'Answered'),
+          'KeysTested',
+          'Every custodian decrypted a test message and signed the answer.',
+          ['AwaitingApproval', 'TestingKeys'].includes(phase) ? keyTest?.missing : note,
+        )
+      : []),
     ...(shares
       ? step(
           'SharesGenerated',

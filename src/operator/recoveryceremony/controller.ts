@@ -91,6 +91,7 @@ async function reconcile(
       case 'inspect-keys':
       case 'hold':
       case 'freeze':
+      case 'test-keys':
       case 'recheck-keys':
       case 'start':
         await run.perform(step);
@@ -110,6 +111,7 @@ function isNews(phase: CeremonyPhase, before: CeremonyPhase | undefined): boolea
     'Pending',
     'Preflight',
     'AwaitingApproval',
+    'TestingKeys',
   ];
   return early.includes(before) && !early.includes(phase);
 }

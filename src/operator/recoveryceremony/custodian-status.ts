@@ -6,7 +6,7 @@ import type { Progress } from './status.ts';
 /** What a status says of one custodian: their key, their share, and what they did with it. */
 export function custodianStatus(
   name: string,
-  { findings, warnings, manifest, act, received }: Progress,
+  { findings, warnings, manifest, act, received, keyTest }: Progress,
   status: RecoveryCeremonyStatus | undefined,
 ): CustodianStatus {
   const before = status?.custodians?.find((each) => each.name === name);
@@ -15,6 +15,8 @@ export function custodianStatus(
   const message = act?.messages?.find((each) => each.kind === 'share' && each.custodian.name === name);
   const expires = frozen?.expires ?? finding?.key?.expires?.toISOString();
   const receipt = received.get(name) ?? before?.receipt;
+  const tested =
+    keyTest === undefined ? before?.keyTest : keyTest.answered.has(name) ? 'Answered' : 'Pending';
   const proven = act?.proven?.has(name) === true || before?.proven === true;
   return {
     name,
@@ -24,6 +26,7 @@ export function custodianStatus(
     ...present('expires', expires === undefined ? undefined : isoSeconds(Date.parse(expires))),
     ...present('problem', finding?.problem),
     ...present('warning', warnings.get(name) ?? before?.warning),
+    ...present('keyTest', tested),
     ...(manifest?.type === 'Drill' ? {} : deliveryOf(message, act?.delivered, before)),
     ...(receipt === undefined ? {} : { receipt }),
     ...(proven ? { proven } : {}),

@@ -54,3 +54,9 @@ export const recoveryCeremonyKind: KindDefinition = {
 export function makesShares({ spec }: RecoveryCeremony): boolean {
   return spec.custodians.length > 0;
 }
+
+/** Whether custodians are to answer a test message before shares are made for them. */
+export function testsKeys({ spec }: RecoveryCeremony): boolean {
+  const usual = ['Initialize', 'RotateRecovery'].includes(spec.type) ? 'Required' : 'Skip';
+  return (spec.keyTest ?? usual) === 'Required';
+}

@@ -4,6 +4,7 @@ import type { RecoveryCeremony } from './kind.ts';
 export type CeremonyReason =
   | 'AnotherCeremony'
   | 'AwaitingApproval'
+  | 'AwaitingKeyTest'
   | 'AwaitingPreflight'
   | 'AwaitingProofs'
   | 'AwaitingWitness'
@@ -18,6 +19,7 @@ export type CeremonyReason =
   | 'KeysAccepted'
   | 'KeysChanged'
   | 'KeysRefused'
+  | 'KeysTested'
   | 'ManifestChanged'
   | 'NotPermitted'
   | 'NotSeparate'

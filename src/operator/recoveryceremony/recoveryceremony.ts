@@ -5,8 +5,8 @@
  * R1  Nothing happens before every person's key was found good.
  * R2  The plan is written down (an immutable ConfigMap of parameters and public keys) before anybody signs, and what
  *     is asked of the engine is what it says. A plan that is not the one people signed is refused.
- * R3  Nothing is asked of the engine before enough approvers signed; their signatures are checked each time, never
- *     remembered as a yes. A key that was swapped between plan and act ends the ceremony.
+ * R3  Nothing is asked of the engine before enough approvers signed, and every custodian answered a test message where the
+ *     plan asks for it; signatures are checked each time, never remembered as a yes. A key that was swapped between plan and act ends the ceremony.
  * R4  The ceremony cannot disappear between the first call and the last Secret: a finalizer holds it.
  * R5  A share's Secret is created and never overwritten. All of them are durable before the ceremony is committed.
  * R6  What passes through here is public keys, signatures, proofs and OpenPGP messages. What is none of these is not
@@ -25,6 +25,8 @@ export interface Facts {
   /** The plan is the one whose digest was told. */
   readonly intact: boolean;
   readonly consent: boolean;
+  /** `unmade`: messages have to be published; `blocked`: they cannot be now; `open`: answers are missing. */
+  readonly keyTest: 'passed' | 'unmade' | 'blocked' | 'open';
   /** It was written down that the act begins. */
   readonly started: boolean;
   readonly swapped: 'unchecked' | 'no' | 'unknown' | 'yes';
@@ -36,6 +38,7 @@ export type Step =
   | 'inspect-keys'
   | 'hold'
   | 'freeze'
+  | 'test-keys'
   | 'recheck-keys'
   | 'start'
   | 'act'
@@ -59,7 +62,10 @@ export function nextStep(facts: Facts): Step {
   if (!facts.frozen) return toFreeze(facts);
   if (!facts.intact) return 'fail';
   if (!facts.held) return 'hold';
-  if (!facts.consent && !facts.ending) return 'wait';
+  if (!facts.ending) {
+    if (facts.keyTest === 'unmade') return 'test-keys';
+    if (!facts.consent || facts.keyTest !== 'passed') return 'wait';
+  }
   if (!facts.started) return toStart(facts);
   switch (facts.act) {
     case 'untried':

@@ -47,6 +47,10 @@ const form: readonly CelRule[] = [
     rule: "self.type != 'GenerateRoot' || has(self.requester)",
     message: 'GenerateRoot names the requester, who alone can read the token.',
   },
+  {
+    rule: "!has(self.keyTest) || self.keyTest != 'Required' || self.custodians.size() > 0",
+    message: 'A key test is for custodians who get a share: this ceremony names none.',
+  },
 ];
 
 const PEOPLE = 'self.custodians.exists(each, each.name == who) || self.people.exists(each, each.name == who)';
@@ -91,7 +95,15 @@ const people: readonly CelRule[] = [
 ];
 
 const ALWAYS = ['vaultRef', 'type', 'custodians', 'people', 'expiresAfter'];
-const SOMETIMES = ['threshold', 'requester', 'rootToken', 'sealMigration', 'approvals', 'witnesses'];
+const SOMETIMES = [
+  'threshold',
+  'requester',
+  'rootToken',
+  'sealMigration',
+  'approvals',
+  'witnesses',
+  'keyTest',
+];
 
 const change: readonly CelRule[] = [
   {

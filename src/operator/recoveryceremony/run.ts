@@ -9,11 +9,12 @@ import { performAct } from './acts/acts.ts';
 import { Approvals } from './approvals/approvals.ts';
 import type { Evidence } from './evidence/evidence.ts';
 import { evidenceStatus, loadEvidence, storeEvidence } from './evidence/store.ts';
+import { KeyTests } from './keytest/keytests.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from './kind.ts';
 import { isOver, note, type Note, TERMINAL } from './note.ts';
 import { isPlanOf } from './plan/freeze.ts';
 import { PreparedPlan } from './plan/prepare.ts';
-import { manifestDigest } from './plan/manifest.ts';
+import { type Manifest, manifestDigest } from './plan/manifest.ts';
 import { Receipts } from './receipts/receipts.ts';
 import type { Facts, Step } from './recoveryceremony.ts';
 import type { CeremonyPhase, CeremonyType } from './spec.ts';
@@ -26,6 +27,7 @@ export class CeremonyRun {
   readonly ceremony: RecoveryCeremony;
   readonly receipts: Receipts;
   readonly approvals: Approvals;
+  readonly keyTests: KeyTests;
   readonly #context: ReconcileContext;
   readonly #options: ControllerOptions;
   readonly #vault: SealedVault | undefined;
@@ -49,6 +51,7 @@ export class CeremonyRun {
     this.#plan = new PreparedPlan(ceremony, this.#vault, context, () => this.client());
     this.receipts = new Receipts(ceremony, context);
     this.approvals = new Approvals(ceremony, context);
+    this.keyTests = new KeyTests(ceremony, context);
   }
 
   /** Starts from what earlier reconciles, of this process or of one that died, left behind. */
@@ -84,6 +87,7 @@ export class CeremonyRun {
       frozen: this.#plan.manifest !== undefined,
       intact: this.#isIntact(),
       consent: this.approvals.isEnough(this.#plan.manifest),
+      keyTest: this.keyTests.state(this.#plan.manifest),
       started: this.#evidence?.has('started') === true,
       swapped: this.#swapped,
       act: this.#act?.state ?? 'untried',
@@ -115,6 +119,7 @@ export class CeremonyRun {
       manifest: this.#plan.manifest,
       digest: this.#digest(),
       consent: this.approvals.consent.size,
+      keyTest: this.keyTests.progress(this.#plan.manifest),
       act: this.#act,
       evidence: evidence === undefined ? undefined : evidenceStatus(this.ceremony, evidence),
       sealed: evidence?.bundle.attestation?.head === evidence?.head,
@@ -129,7 +134,9 @@ export class CeremonyRun {
     if (this.#vault === undefined) return 'Pending';
     if (this.#plan.manifest === undefined) return 'Preflight';
     const facts = this.facts();
-    if (!facts.consent || !facts.started) return 'AwaitingApproval';
+    if (!facts.consent) return 'AwaitingApproval';
+    if (facts.keyTest !== 'passed') return 'TestingKeys';
+    if (!facts.started) return 'AwaitingApproval';
     // What is in force stays so, whether the vault answers now or not.
     if (this.#act?.state === 'done' || this.#evidence?.has('committed') === true) return 'AwaitingWitness';
     if (this.#act !== undefined) return this.#act.phase;
@@ -153,6 +160,9 @@ export class CeremonyRun {
       case 'freeze':
         await this.#plan.freeze();
         return this.#recall();
+      case 'test-keys':
+        if (this.#evidence !== undefined) await this.keyTests.publish(this.#evidence);
+        return this.store();
       case 'recheck-keys':
         this.#swapped = await this.#plan.recheck();
         return;
@@ -183,6 +193,7 @@ export class CeremonyRun {
     if (this.#evidence === undefined) return;
     await storeEvidence(this.ceremony, this.#evidence, this.#context);
     await this.approvals.report();
+    await this.keyTests.report();
     await this.receipts.report();
   }
 
@@ -220,7 +231,9 @@ export class CeremonyRun {
     const { manifest } = this.#plan;
     if (manifest === undefined) return;
     this.#evidence = await loadEvidence(this.ceremony, manifest, this.#context);
-    await this.approvals.judge(this.#evidence, { open: !this.finished() && this.#isIntact() });
+    const open = !this.finished() && this.#isIntact();
+    await this.approvals.judge(this.#evidence, { open });
+    await this.keyTests.judge(this.#evidence, { open });
   }
 
   async #perform(): Promise<void> {
@@ -285,12 +298,20 @@ export class CeremonyRun {
     if (!this.#isIntact())
       return note('ManifestChanged', 'The plan is not the one whose digest was told: nothing is done by it.');
     const facts = this.facts();
-    if (!facts.consent) return note('AwaitingApproval', this.approvals.missing(manifest));
+    if (!facts.consent || facts.keyTest !== 'passed') return this.#awaited(manifest, facts);
     if (this.#swapped === 'yes' || this.#swapped === 'unknown') return this.#plan.note;
     if (this.#act === undefined) return this.#plan.note;
     if (this.#act.state === 'done' && !facts.witnessed)
       return note('AwaitingWitness', 'Witnesses have to sign status.evidence.head.');
     return this.#act.note;
+  }
+
+  /** What people have to do before the act. */
+  #awaited(manifest: Manifest, { consent, keyTest }: Facts): Note {
+    const test = keyTest === 'passed' ? undefined : this.keyTests.note(manifest);
+    if (consent && test !== undefined) return test;
+    const more = test === undefined ? '' : ` ${test.message}`;
+    return note('AwaitingApproval', `${this.approvals.missing(manifest)}${more}`);
   }
 
   async #finalize(there: boolean): Promise<void> {

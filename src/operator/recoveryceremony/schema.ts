@@ -72,6 +72,10 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
       )
       .optional()
       .meta({ description: 'Who signs what happened, at the end.' }),
+    keyTest: z.enum(['Required', 'Skip']).optional().meta({
+      description:
+        'Whether every custodian decrypts a test message and signs its answer before any share is made: Required for Initialize and RotateRecovery, else Skip, when it is not given.',
+    }),
     expiresAfter: duration
       .default('72h')
       .meta({ description: 'From the freezing of the plan; then the ceremony ends by itself.' }),

@@ -15,6 +15,8 @@ export interface RecoveryCeremonySpec {
   readonly sealMigration?: { readonly dryRun: boolean } | undefined;
   readonly approvals?: { readonly approvers: readonly string[]; readonly required: number } | undefined;
   readonly witnesses?: { readonly names: readonly string[]; readonly required: number } | undefined;
+  /** Whether custodians answer a test message first; kind.ts knows what is usual. */
+  readonly keyTest?: 'Required' | 'Skip' | undefined;
   /** A Go duration. */
   readonly expiresAfter: string;
   readonly cancel: boolean;
@@ -57,6 +59,7 @@ export type CeremonyPhase =
   | 'Pending'
   | 'Preflight'
   | 'AwaitingApproval'
+  | 'TestingKeys'
   | 'Initializing'
   | 'ProvingSeals'
   | 'Collecting'
@@ -106,6 +109,7 @@ export interface CustodianStatus extends Delivery {
   readonly expires?: string | undefined;
   readonly problem?: string | undefined;
   readonly warning?: string | undefined;
+  readonly keyTest?: 'Pending' | 'Answered' | undefined;
   readonly receipt?: 'Accepted' | 'Lost' | undefined;
   readonly proven?: boolean | undefined;
 }

@@ -9,6 +9,7 @@ const CEREMONY_PHASES: readonly CeremonyPhase[] = [
   'Pending',
   'Preflight',
   'AwaitingApproval',
+  'TestingKeys',
   'Initializing',
   'ProvingSeals',
   'Collecting',
@@ -39,6 +40,10 @@ const custodianStatus = z.object({
   expires: z.iso.datetime().optional(),
   problem: z.string().optional().meta({ description: 'Why this key cannot receive a share.' }),
   warning: z.string().optional().meta({ description: 'What will be wrong with this key before long.' }),
+  keyTest: z
+    .enum(['Pending', 'Answered'])
+    .optional()
+    .meta({ description: 'Whether the custodian answered the test message.' }),
   ...delivery,
   receipt: z.enum(['Accepted', 'Lost']).optional().meta({ description: 'What the custodian signed.' }),
   proven: z.boolean().optional().meta({ description: 'The custodian proved to have the share.' }),

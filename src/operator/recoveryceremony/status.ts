@@ -19,6 +19,8 @@ export interface Progress {
   readonly digest: string | undefined;
   /** Approvals that count. */
   readonly consent: number;
+  /** Undefined when the plan asks for no key test, or there is none yet. */
+  readonly keyTest: { readonly answered: ReadonlySet<string>; readonly missing: Note } | undefined;
   /** What the act told, when it was tried. */
   readonly act: ActOutcome | undefined;
   readonly evidence: EvidenceStatus | undefined;

@@ -30,7 +30,7 @@ function expectSealed({ attestation }: Bundle, head: unknown): void {
   expect(verify(null, text, key, Buffer.from(attestation.signature, 'base64'))).toBe(true);
 }
 
-test('Initialize waits for approvals, delivers, is witnessed, and leaves evidence', async () => {
+test('Initialize waits for approvals and the key test, delivers, is witnessed, and leaves evidence', async () => {
   await bench.make('init', {
     type: 'Initialize',
     threshold: 2,
@@ -46,7 +46,16 @@ test('Initialize waits for approvals, delivers, is witnessed, and leaves evidenc
   expect((await bench.engine.call('GET', 'sys/init')).body.initialized).toBe(false);
   await bench.restartOperator();
   await bench.ceremony('init', ({ status }) => status?.['approvals'] === '1/2');
+  // The key test goes on beside the approvals.
+  expect(await bench.answer('init', 'ada')).toMatchObject({ accepted: true });
   expect(await bench.approve('init', 'chief')).toMatchObject({ accepted: true });
+  const testing = await bench.phase('init', 'TestingKeys');
+  expect(condition(testing, 'KeysTested').message).toContain('by grace, edith');
+  expect(custodiansOf(testing).map(({ keyTest }) => keyTest)).toEqual(['Answered', 'Pending', 'Pending']);
+  expect(await bench.answer('init', 'grace')).toMatchObject({ accepted: true });
+  await bench.restartOperator();
+  expect((await bench.engine.call('GET', 'sys/init')).body.initialized).toBe(false);
+  expect(await bench.answer('init', 'edith')).toMatchObject({ accepted: true });
   const made = await bench.phase('init', 'AwaitingWitness');
   expect(condition(made, 'Delivered').status).toBe('True');
   for (const who of custodians) shares.set(who, await bench.share('init', who));
@@ -65,8 +74,12 @@ test('Initialize waits for approvals, delivers, is witnessed, and leaves evidenc
   expectSealed(evidence, headOf(done));
   expect(await bench.steps('init')).toEqual([
     'operator planned',
+    'operator key-test',
     'boss approved',
+    'ada key-tested',
     'chief approved',
+    'grace key-tested',
+    'edith key-tested',
     'operator started',
     'engine shares-made',
     ...custodians.map(() => 'operator delivered'),
@@ -77,7 +90,10 @@ test('Initialize waits for approvals, delivers, is witnessed, and leaves evidenc
   ]);
   expect(evidence.statements.map(({ person, role }) => `${role} ${person}`)).toEqual([
     'Approver boss',
+    'Custodian ada',
     'Approver chief',
+    'Custodian grace',
+    'Custodian edith',
     'Witness wit',
   ]);
 });
@@ -132,6 +148,8 @@ test('RotateRecovery puts new shares in force when every new custodian has prove
     witnesses: { names: ['wit'], required: 1 },
   });
   await bench.approve('rotate', 'boss');
+  for (const who of ['ada', 'grace', 'joan'])
+    expect(await bench.answer('rotate', who)).toMatchObject({ accepted: true });
   const collecting = await bench.phase('rotate', 'Collecting');
   const old = collecting.status?.['nonce'];
   expect((await bench.submit('rotate', share('ada'))).status).toBe(200);
@@ -291,6 +309,22 @@ test('a lost share lowers the margin, and a rotation is proposed, not made', asy
       : undefined,
   );
   expect((await bench.engine.call('GET', 'sys/ceremony', undefined, '')).body.state).toBe('committed');
+});
+
+test('what test messages say is told nowhere', async () => {
+  const types = ['recoveryceremonies', 'ceremonyapprovals', 'sharereceipts', 'configmaps', 'events'];
+  const texts = await Promise.all(
+    types.map((type) => bench.kinds.kubectl.run(['get', type, '--all-namespaces', '--output', 'json'])),
+  );
+  const all = [...texts, ...bench.kinds.log, ...bench.engine.logLines].join('\n');
+  for (const [ceremony, who] of [
+    ['init', 'ada'],
+    ['rotate', 'joan'],
+  ] as const) {
+    const [, digits = ''] = (await bench.challenge(ceremony, who)).split('\n');
+    expect(digits).toMatch(/^[0-9a-f]{64}$/);
+    expect(all.includes(digits)).toBe(false);
+  }
 });
 
 test('no share and no token is in a log, a ceremony or its evidence', async () => {

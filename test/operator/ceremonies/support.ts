@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brokenLink } from '../../../src/ceremony/evidence.ts';
@@ -5,6 +6,7 @@ import { proveShare } from '../../../src/ceremony/share-proof.ts';
 import {
   approvalText,
   type CeremonyName,
+  keyTestText,
   possessionText,
   receiptText,
   witnessText,
@@ -184,6 +186,38 @@ export class CeremonyBench {
     });
   }
 
+  /** Answers the test message of a ceremony as a custodian does. */
+  async answer(
+    ceremony: string,
+    who: string,
+    change: object = {},
+    suffix = '',
+  ): Promise<{ accepted: boolean; message: string }> {
+    const name = await this.nameOf(ceremony);
+    const answer = await this.testAnswer(ceremony, who);
+    return this.say('ShareReceipt', `${ceremony}-key-test-${who}${suffix}`, {
+      ceremonyRef: { name: ceremony },
+      custodian: who,
+      digest: name.digest,
+      keyTest: { answer },
+      signature: await this.person(who).sign(keyTestText(name, { custodian: who, answer })),
+      ...change,
+    });
+  }
+
+  /** The right answer to the test message of a custodian. */
+  async testAnswer(ceremony: string, who: string): Promise<string> {
+    return createHash('sha256')
+      .update(await this.challenge(ceremony, who))
+      .digest('hex');
+  }
+
+  /** What the test message of a custodian says. */
+  async challenge(ceremony: string, who: string): Promise<string> {
+    const { data } = await this.kinds.wait(`configmap/${ceremony}-key-test`, () => true);
+    return this.person(who).open(bodyOf(data?.[`${who}.asc`] ?? ''));
+  }
+
   async witness(
     ceremony: string,
     who: string,
@@ -231,12 +265,7 @@ export class CeremonyBench {
   /** Decrypts a message of a ceremony as its owner would. */
   async open(secretName: string, key: 'share.asc' | 'root-token.asc', who: string): Promise<string> {
     const secret = await this.kinds.wait(`secret/${secretName}`, () => true);
-    const armored = Buffer.from(secret.data?.[key] ?? '', 'base64').toString();
-    const body = armored
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('-') && !line.startsWith('='))
-      .join('');
-    return this.person(who).open(body);
+    return this.person(who).open(bodyOf(Buffer.from(secret.data?.[key] ?? '', 'base64').toString()));
   }
 
   share(ceremony: string, who: string): Promise<string> {
@@ -268,10 +297,36 @@ export class CeremonyBench {
     return bundle;
   }
 
+  /** Writes a ConfigMap of a ceremony as somebody with too many rights would. */
+  async tamper(
+    name: string,
+    change: (data: Record<string, string>) => Record<string, string>,
+  ): Promise<void> {
+    const map = await this.kinds.wait(`configmap/${name}`, () => true);
+    const { ownerReferences, labels } = map.metadata;
+    await this.kinds.kubectl.run(['--namespace', VAULTS, 'delete', 'configmap', name]);
+    await this.kinds.kubectl.apply([
+      {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name, namespace: VAULTS, ownerReferences, labels },
+        data: change(map.data ?? {}),
+      } as never,
+    ]);
+  }
+
   async steps(ceremony: string): Promise<string[]> {
     const { entries } = await this.evidence(ceremony);
     return entries.map(({ who, step }) => `${who} ${step}`);
   }
+}
+
+/** Base64 of the message in an armor. */
+function bodyOf(armored: string): string {
+  return armored
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('-') && !line.startsWith('='))
+    .join('');
 }
 
 /** The last digest of the evidence, as a status tells it. */
@@ -283,7 +338,7 @@ export function headOf(found: Found): string {
 /** What a status says of the custodians. */
 export function custodiansOf(
   found: Found,
-): { name: string; sha256?: string; proven?: boolean; receipt?: string }[] {
+): { name: string; sha256?: string; proven?: boolean; receipt?: string; keyTest?: string }[] {
   return (found.status?.['custodians'] ?? []) as { name: string }[];
 }
 

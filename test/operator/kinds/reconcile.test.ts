@@ -146,6 +146,7 @@ describe('a ceremony', () => {
       threshold: 2,
       custodians: people.map((person) => ({ name: person, publicKey: keys.get(person)?.publicKey })),
       rootToken: { encryptTo: 'ada' },
+      keyTest: 'Skip',
     },
   });
 

@@ -171,6 +171,8 @@ describe('a RecoveryCeremony is refused', () => {
       { custodians: ['ada', 'grace', 'edith'].map((name) => ({ name, publicKey: 'key', group: 'ops' })) },
     ],
     ['spec.expiresAfter', { expiresAfter: 'soon' }],
+    ['A key test is for custodians', root({ keyTest: 'Required' })],
+    ['spec.keyTest', { keyTest: 'Perhaps' }],
   ])('%s', async (message, spec) => {
     await expect(ceremony(spec)).rejects.toThrow(message);
   });
@@ -181,7 +183,8 @@ describe('a RecoveryCeremony is refused', () => {
       metadata: { name: 'kept', namespace: VAULTS },
     });
     await bench.apply(named({}));
-    await expect(bench.apply(named({ threshold: 3 }))).rejects.toThrow('A ceremony cannot be changed');
+    for (const spec of [{ threshold: 3 }, { keyTest: 'Skip' }])
+      await expect(bench.apply(named(spec))).rejects.toThrow('A ceremony cannot be changed');
   });
 
   test('but for cancel, which cannot be taken back', async () => {
@@ -200,6 +203,17 @@ describe('a RecoveryCeremony is refused', () => {
       expect((await ceremony(spec)).metadata.name).toBe('rules');
     const drill = { type: 'Drill', threshold: undefined, custodians: undefined, rootToken: undefined };
     expect((await ceremony(drill)).spec).toMatchObject({ expiresAfter: '72h', cancel: false, people: [] });
+  });
+
+  test('but not with a key test where there are custodians, or without one', async () => {
+    const glass = { type: 'BreakGlass', rootToken: undefined, keyTest: 'Required' };
+    for (const spec of [
+      { ...consent(['boss'], ['wit']), ...glass },
+      { keyTest: 'Required' },
+      { keyTest: 'Skip' },
+      root({ keyTest: 'Skip' }),
+    ])
+      expect((await ceremony(spec)).metadata.name).toBe('rules');
   });
 
   test('but not with one custodian and no root token', async () => {
@@ -224,12 +238,22 @@ describe('what people sign', () => {
     ...spec,
   });
 
+  const answer = (spec: object): object => ({
+    custodian: 'ada',
+    keyTest: { answer: '0a'.repeat(32) },
+    signature: 'sig',
+    ...spec,
+  });
+
   test.each<[string, string, object]>([
     ['A witness names the evidence', 'CeremonyApproval', approval({ role: 'Witness' })],
     ['A witness names the evidence', 'CeremonyApproval', approval({ evidence: digest })],
     ['Only a witness reports deviations', 'CeremonyApproval', approval({ deviations: 'rain' })],
     ['spec.digest', 'CeremonyApproval', approval({ digest: 'sha256:1' })],
     ['A receipt has a signature, a proof, or both', 'ShareReceipt', { custodian: 'ada' }],
+    ['An answer to a test message', 'ShareReceipt', answer({ signature: undefined, proof: 'x' })],
+    ['An answer to a test message', 'ShareReceipt', answer({ storage: 'safe 3' })],
+    ['spec.keyTest.answer', 'ShareReceipt', answer({ keyTest: { answer: 'yes' } })],
     ['A drill must be over', 'DrillSchedule', { vaultRef: { name: 'demo' }, everyDays: 3, withinDays: 4 }],
   ])('is refused: %s', async (message, kind, spec) => {
     const plural = `${kind.toLowerCase()}s`;

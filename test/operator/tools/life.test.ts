@@ -26,12 +26,13 @@ afterAll(async () => {
   await bench?.close();
 });
 
+const cluster = (): string[] => ['--kubeconfig', bench.kinds.plane.kubeconfigPath, '--namespace', VAULTS];
+
 /** A verb, as the guide for the people of a ceremony has it. */
 async function run(verb: string, ...args: string[]): Promise<ToolResult> {
   const vault = ['--address', `https://${ADDRESS}:8200`, '--tls-server-name', 'demo-ceremony.vaults.svc'];
   const trust = ['--ca-cert', join(bench.kinds.dir, 'ca.crt')];
-  const cluster = ['--kubeconfig', bench.kinds.plane.kubeconfigPath, '--namespace', VAULTS];
-  const result = await tool([verb, ...args, '--yes', ...cluster, ...vault, ...trust], {
+  const result = await tool([verb, ...args, '--yes', ...cluster(), ...vault, ...trust], {
     env: { GNUPGHOME: gnupg.home },
   });
   said.push(result.out, result.err);
@@ -88,6 +89,20 @@ test('Initialize: approved, received, proved and witnessed by the tools', async 
   expect((await run('plan', 'init')).out).toContain('No root token is made.');
   await run('approve', 'init', '--as', 'eve');
   await accepted('ceremonyapproval/init-approval-eve');
+  await bench.phase('init', 'TestingKeys');
+  await run('key-test', 'init', '--as', 'ada');
+  await accepted('sharereceipt/init-key-test-ada');
+  // The vault knows nothing of the ceremony yet.
+  const told = await tool(['status', 'init', ...cluster()]);
+  expect(told.out).toMatch(/ada: key test answered.*\n {2}grace: key test pending/);
+  // The way without a network.
+  const file = (name: string): string => join(bench.kinds.dir, name);
+  await run('plan', 'init', '--out', file('plan.json'));
+  await run('fetch', 'init', '--as', 'grace', '--key-test', '--out', file('test.asc'));
+  const answer = ['--message', file('test.asc'), '--out', file('answer.json')];
+  await run('key-test', file('plan.json'), '--as', 'grace', ...answer);
+  await run('key-test', '--in', file('answer.json'));
+  await accepted('sharereceipt/init-key-test-grace');
   await bench.phase('init', 'AwaitingWitness');
   for (const name of ['ada', 'grace'])
     await run('receipt', 'init', '--as', name, '--storage', `safe of ${name}`);
@@ -98,6 +113,7 @@ test('Initialize: approved, received, proved and witnessed by the tools', async 
   const out = await verified('init');
   expect(out).toContain('with the deviations: the call broke off');
   expect(out).toContain('grace proved to have a share');
+  expect(out).toContain('grace signed the answer to the test message');
 });
 
 test('RotateRecovery: two custodians give, two get and prove', async () => {
@@ -109,6 +125,7 @@ test('RotateRecovery: two custodians give, two get and prove', async () => {
   });
   await bench.phase('rotate', 'AwaitingApproval');
   await run('approve', 'rotate', '--as', 'eve');
+  for (const name of ['ada', 'joan']) await run('key-test', 'rotate', '--as', name);
   await bench.ceremony('rotate', ({ status }) => (status?.['nonce'] ?? '') !== '');
   for (const name of ['ada', 'grace']) await run('submit', 'rotate', '--as', name, '--from', 'init');
   await bench.phase('rotate', 'Proving');
@@ -118,7 +135,9 @@ test('RotateRecovery: two custodians give, two get and prove', async () => {
     await accepted(`sharereceipt/rotate-receipt-${name}`);
   }
   await bench.phase('rotate', 'AwaitingWitness');
-  expect((await run('status', 'rotate')).out).toMatch(/joan: share delivered, receipt accepted, proved/);
+  expect((await run('status', 'rotate')).out).toMatch(
+    /joan: key test answered, share delivered, receipt accepted, proved/,
+  );
   await run('witness', 'rotate', '--as', 'wendy');
   await bench.phase('rotate', 'Completed');
   expect(await verified('rotate')).toContain('joan proved to have a share');

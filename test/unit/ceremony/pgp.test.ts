@@ -42,6 +42,8 @@ beforeAll(() => {
   generate('ed25519', 'ed25519', 'cv25519');
   generate('nistp256', 'nistp256', 'nistp256');
   generate('signonly', 'ed25519', undefined);
+  gpg(['--quick-generate-key', 'certonly <certonly@example.org>', 'ed25519', 'cert', '0']);
+  gpg(['--quick-add-key', fingerprint('certonly'), 'cv25519', 'encrypt', '0']);
   generate('weaksub', 'ed25519', 'rsa1024');
   generate('dsa', 'dsa2048', 'elg2048');
   generate('curve', 'ed25519', 'secp256k1');
@@ -98,6 +100,31 @@ describe('custodian keys', () => {
     const message = await encryptToCustodian(share, result.key.binaryBase64);
     const packets = gpg(['--list-packets', '--list-only'], message).toString().toLowerCase();
     expect(packets).toContain(`keyid ${result.key.encryptionKeyFingerprint.slice(-16)}`);
+  });
+
+  test('a key is judged by what it is needed for', async () => {
+    const signs = { receives: false, signs: true };
+    const both = { receives: true, signs: true };
+    const only = await inspectCustodianKey(armored('signonly'), now, signs);
+    expect(only).toMatchObject({
+      ok: true,
+      key: { fingerprint: fingerprint('signonly').toLowerCase(), encryptionKeyFingerprint: '' },
+    });
+    expect(await inspectCustodianKey(armored('expiredsub'), now, signs)).toMatchObject({ ok: true });
+    expect(await inspectCustodianKey(armored('signonly'), now, both)).toMatchObject({
+      reason: 'no-encryption-key',
+    });
+    expect(await inspectCustodianKey(armored('certonly'), now)).toMatchObject({ ok: true });
+    for (const use of [signs, both])
+      expect(await inspectCustodianKey(armored('certonly'), now, use)).toMatchObject({
+        ok: false,
+        reason: 'no-signing-key',
+      });
+    for (const name of ['dsa', 'expired', 'revoked'])
+      expect(await inspectCustodianKey(armored(name), now, signs)).toMatchObject({ ok: false });
+    const soon = await inspectCustodianKey(armored('soon'), now, signs);
+    const days = soon.ok && soon.key.expires ? (+soon.key.expires - +now) / 86_400_000 : 0;
+    expect(Math.round(days)).toBe(20);
   });
 
   test('the earlier expiry of primary key and encryption sub-key is reported', async () => {

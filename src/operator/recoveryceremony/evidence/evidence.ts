@@ -8,6 +8,8 @@ import { type Attestation, type Bundle, bundleHead, type Proof, type Statement }
 export type EvidenceStep =
   | 'planned'
   | 'approved'
+  | 'key-test'
+  | 'key-tested'
   | 'refused'
   | 'started'
   | 'seals-proven'
@@ -37,11 +39,19 @@ export interface Happening {
   readonly time?: string | undefined;
 }
 
-const MAX_ENTRIES = 256;
+const MAX_ENTRIES = 320;
 const MAX_STATEMENTS = 64;
+const MAX_OF_CUSTODIANS = 96;
 // Of what anybody can cause any number of times, only so much is kept: the rest of the ceremony needs room.
 const MAX_REPEATED = 64;
-const REPEATED: readonly string[] = ['refused', 'interrupted', 'share-given', 'received', 'reported-lost'];
+const REPEATED: readonly string[] = [
+  'refused',
+  'interrupted',
+  'share-given',
+  'received',
+  'reported-lost',
+  'key-test',
+];
 
 /** The evidence of one ceremony, in memory: it only grows, and the same thing is in it once. */
 export class Evidence {
@@ -115,8 +125,9 @@ export class Evidence {
     if (before?.signature === signature) return;
     const others = this.#bundle.statements.filter((each) => each !== before);
     // Custodians may say much; there is always room for those whose word is required.
-    const alike = others.filter((each) => (each.role === 'Custodian') === (role === 'Custodian'));
-    if (alike.length >= MAX_STATEMENTS) return;
+    const theirs = role === 'Custodian';
+    const alike = others.filter((each) => (each.role === 'Custodian') === theirs);
+    if (alike.length >= (theirs ? MAX_OF_CUSTODIANS : MAX_STATEMENTS)) return;
     this.#set({ statements: [...others, statement] });
   }
 

@@ -1,4 +1,4 @@
-import { type CustodianKey, inspectCustodianKey } from '../../../ceremony/pgp.ts';
+import { type CustodianKey, inspectCustodianKey, type KeyUse } from '../../../ceremony/pgp.ts';
 import { decode, type SecretObject } from '../../sealedvault/certificates.ts';
 import type { ConfigMap } from '../../sealedvault/resources/config.ts';
 import { CONFIG_MAP, SECRET } from '../../sealedvault/types.ts';
@@ -14,9 +14,14 @@ export interface KeyFinding {
   readonly referenced: boolean;
 }
 
-/** Reads and judges every key; all of them, so that a person sees all problems at once. */
+/**
+ * Reads and judges every key; all of them, so that a person sees all problems at once.
+ *
+ * @param useOf what the key of somebody is needed for
+ */
 export async function inspectPeople(
   people: readonly PersonSpec[],
+  useOf: (name: string) => KeyUse,
   namespace: string,
   context: ReconcileContext,
 ): Promise<readonly KeyFinding[]> {
@@ -27,7 +32,7 @@ export async function inspectPeople(
       const referenced = person.publicKeyFrom !== undefined;
       const text = person.publicKey ?? (await referencedKey(person, namespace, context));
       if (text === undefined) return { name, referenced, problem: `${describe(person)} is not there` };
-      const inspected = await inspectCustodianKey(text, now);
+      const inspected = await inspectCustodianKey(text, now, useOf(name));
       if (!inspected.ok) return { name, referenced, problem: inspected.message };
       return { name, referenced, key: inspected.key };
     }),
@@ -39,7 +44,8 @@ export async function inspectPeople(
         other.name !== finding.name &&
         key !== undefined &&
         (other.key?.fingerprint === key.fingerprint ||
-          other.key?.encryptionKeyFingerprint === key.encryptionKeyFingerprint),
+          (key.encryptionKeyFingerprint !== '' &&
+            other.key?.encryptionKeyFingerprint === key.encryptionKeyFingerprint)),
     );
     if (twin === undefined) return finding;
     const referenced = finding.referenced || twin.referenced;

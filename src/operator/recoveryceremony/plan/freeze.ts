@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isoSeconds } from '../../sealedvault/status.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
-import type { RecoveryCeremony } from '../kind.ts';
+import { type RecoveryCeremony, testsKeys } from '../kind.ts';
 import type { KeyFinding } from '../people/keys.ts';
 import type { HsmSpec } from '../../sealedvault/spec.ts';
 import { durationMs } from '../schema.ts';
@@ -23,7 +23,8 @@ export interface PlanInputs {
 }
 
 /** @returns the plan that is to be signed */
-export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs): Manifest {
+export function freeze(ceremony: RecoveryCeremony, inputs: PlanInputs): Manifest {
+  const { metadata, spec } = ceremony;
   const { vault, findings, now } = inputs;
   const { keyLabel, keyId } = inputs.inForce;
   const frozen = (people: readonly PersonSpec[]): readonly FrozenPerson[] =>
@@ -56,6 +57,7 @@ export function freeze({ metadata, spec }: RecoveryCeremony, inputs: PlanInputs)
     ...(spec.rootToken?.encryptTo === undefined ? {} : { rootTokenTo: spec.rootToken.encryptTo }),
     ...(spec.type === 'GenerateRoot' ? { ttl: spec.rootToken?.ttl ?? '1h' } : {}),
     ...(spec.type === 'SealMigration' ? { sealMigration: freezeMove(spec, inputs) } : {}),
+    ...(testsKeys(ceremony) ? { keyTest: 'Required' as const } : {}),
     expiresAt: isoSeconds(now + durationMs(spec.expiresAfter ?? '72h')),
     nonce: inputs.nonce,
   };
@@ -86,11 +88,14 @@ function freezePerson({ name, username, group }: PersonSpec, found: readonly Key
 }
 
 /** @returns whether a plan is one that this very spec gives, whoever wrote it down */
-export function isPlanOf({ spec }: RecoveryCeremony, manifest: Manifest): boolean {
+export function isPlanOf(ceremony: RecoveryCeremony, manifest: Manifest): boolean {
+  const { spec } = ceremony;
   const names = (people: readonly { readonly name: string }[] | undefined): string =>
     (people ?? []).map(({ name }) => name).join(',');
   const named = names(spec.type === 'Drill' ? [] : spec.custodians);
   const same = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a ?? null, b ?? null);
+  // A ceremony that says nothing may have been frozen before there were key tests.
+  const older = spec.keyTest === undefined && manifest.keyTest === undefined;
   return (
     manifest.type === spec.type &&
     manifest.vault.name === spec.vaultRef.name &&
@@ -99,6 +104,7 @@ export function isPlanOf({ spec }: RecoveryCeremony, manifest: Manifest): boolea
     same(manifest.approvals, spec.approvals) &&
     same(manifest.witnesses, spec.witnesses) &&
     same(manifest.requester, spec.requester) &&
+    (older || (manifest.keyTest === 'Required') === testsKeys(ceremony)) &&
     same(manifest.rootTokenTo, spec.rootToken?.encryptTo) &&
     (spec.type !== 'GenerateRoot' || manifest.ttl === (spec.rootToken?.ttl ?? '1h')) &&
     same(manifest.sealMigration?.dryRun, spec.sealMigration?.dryRun || undefined)

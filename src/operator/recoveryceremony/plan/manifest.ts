@@ -38,6 +38,8 @@ export interface Manifest {
   readonly sealMigration?:
     | { readonly from: HsmSpec; readonly to: HsmSpec; readonly dryRun?: true | undefined }
     | undefined;
+  /** Custodians answer a test message before anything is asked of the engine. */
+  readonly keyTest?: 'Required' | undefined;
   /** ISO 8601. */
   readonly expiresAt: string;
   /** Base64 of 32 random bytes. */
@@ -102,6 +104,7 @@ const schema: z.ZodType<Manifest> = z.strictObject({
   rootTokenTo: z.string().optional(),
   ttl: z.string().optional(),
   sealMigration: z.object({ from: hsm, to: hsm, dryRun: z.literal(true).optional() }).optional(),
+  keyTest: z.literal('Required').optional(),
   expiresAt: z.string(),
   nonce: z.string(),
 });

@@ -1,22 +1,24 @@
 import { CeremonyCalls } from '../../../client/ceremony.ts';
 import { VaultClientError } from '../../../client/errors.ts';
 import type { VaultApi } from '../../../client/factory.ts';
+import type { KeyUse } from '../../../ceremony/pgp.ts';
 import { toBase64, utf8 } from '../../../lib/bytes.ts';
 import { nextDrillOf } from '../../drillschedule/drillschedule.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
 import type { SealedVault } from '../../sealedvault/kind.ts';
 import { isSameToken, readSealRecord } from '../../sealedvault/seal-record.ts';
 import { CONFIG_MAP } from '../../sealedvault/types.ts';
-import type { RecoveryCeremony } from '../kind.ts';
+import { type RecoveryCeremony, testsKeys } from '../kind.ts';
 import { note, type Note } from '../note.ts';
 import { expiringKeys, inspectPeople, judgeKeys, type KeyFinding } from '../people/keys.ts';
+import { keyUse } from '../people/use.ts';
 import type { Facts } from '../recoveryceremony.ts';
 import { freeze, notSeparate, swappedKeys } from './freeze.ts';
 import type { FrozenHolders, Manifest } from './manifest.ts';
 import { type Data, manifestName, manifestObject, readManifest } from './store.ts';
 
-// A ConfigMap holds 1 MiB, and the evidence repeats the plan.
-const MAX_MANIFEST = 256 * 1024;
+// A ConfigMap holds 1 MiB. The evidence repeats the plan, and a person's key with each of up to three statements.
+const MAX_MANIFEST = 160 * 1024;
 
 /** The plan of a ceremony: found, or made of people's keys and what the vault says. */
 export class PreparedPlan {
@@ -155,7 +157,11 @@ export class PreparedPlan {
   #people(): Promise<readonly KeyFinding[]> {
     const { metadata, spec } = this.#ceremony;
     const people = [...(spec.custodians ?? []), ...(spec.people ?? [])];
-    return inspectPeople(people, metadata.namespace ?? '', this.#context);
+    // A plan of before key tests asks for none.
+    const tested =
+      this.#manifest === undefined ? testsKeys(this.#ceremony) : this.#manifest.keyTest === 'Required';
+    const useOf = (name: string): KeyUse => keyUse(this.#ceremony, name, tested);
+    return inspectPeople(people, useOf, metadata.namespace ?? '', this.#context);
   }
 
   #refuse(reason: Note['reason'], message: string): void {

@@ -20,6 +20,8 @@ export interface ShareReceiptSpec {
   readonly digest: string;
   readonly sha256?: string | undefined;
   readonly storage?: string | undefined;
+  /** An answer to the test message of the ceremony, before there are shares. */
+  readonly keyTest?: { readonly answer: string } | undefined;
   readonly signature?: string | undefined;
   readonly proof?: string | undefined;
 }
@@ -45,9 +47,13 @@ const spec: z.ZodType<ShareReceiptSpec> = z
       .max(256)
       .optional()
       .meta({ description: `How the share is kept, such as a bag’s number; ${LOST} reports a loss.` }),
+    keyTest: z
+      .object({ answer: z.string().regex(/^[0-9a-f]{64}$/) })
+      .optional()
+      .meta({ description: 'SHA-256 of the decrypted test message, before there are shares.' }),
     signature: signature
       .optional()
-      .meta({ description: 'An armored, detached OpenPGP signature over the receipt.' }),
+      .meta({ description: 'An armored, detached OpenPGP signature over the receipt or answer.' }),
     proof: z
       .string()
       .max(128)
@@ -61,6 +67,10 @@ const spec: z.ZodType<ShareReceiptSpec> = z
         rule: 'has(self.signature) || has(self.proof)',
         message: 'A receipt has a signature, a proof, or both.',
       },
+      {
+        rule: '!has(self.keyTest) || (has(self.signature) && !has(self.proof) && !has(self.storage) && !has(self.sha256))',
+        message: 'An answer to a test message has a signature, and says nothing of a share.',
+      },
     ),
   );
 
@@ -70,7 +80,7 @@ export const shareReceiptKind: KindDefinition = {
   singular: 'sharereceipt',
   shortNames: ['receipt'],
   description:
-    'What a custodian says of a share: that it came, how it is kept, a proof of having it, or its loss.',
+    'What a custodian says of a share: that it came, how it is kept, a proof of having it, or its loss; or, before there are shares, the answer to a test message.',
   spec,
   status: verdictSchema,
   rules: [],

@@ -25,6 +25,7 @@ export class Receipts {
     return this.#context.cache
       .list<ShareReceipt>(SHARE_RECEIPT, namespace)
       .filter(({ spec, status }) => status === undefined && spec.ceremonyRef.name === name)
+      .filter(({ spec }) => spec.keyTest === undefined)
       .filter(({ metadata }) => !this.#verdicts.has(metadata.name));
   }
 

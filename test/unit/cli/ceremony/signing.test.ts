@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkSignature } from '../../../../src/ceremony/pgp-signature.ts';
 import { isShareProof, proofKeyOf } from '../../../../src/ceremony/share-proof.ts';
-import { approvalText, possessionText } from '../../../../src/ceremony/statement.ts';
+import { approvalText, keyTestText, possessionText } from '../../../../src/ceremony/statement.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
 import { tool, type ToolResult } from '../../../support/ceremony-tool.ts';
 import { manifestOf, nameOf, PEOPLE, stored } from '../../../support/ceremony-world.ts';
@@ -73,6 +73,68 @@ describe('consent', () => {
       err: expect.stringContaining('cannot be written'),
     });
     expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+});
+
+describe('a key test', () => {
+  const digits = randomBytes(32).toString('hex');
+  const message = `SealedVault key test v1\n${digits}\n`;
+  const keyTest = (given: string, file: string, ...more: string[]): Promise<ToolResult> => {
+    const from = join(dir, `message-${files}.asc`);
+    writeFileSync(from, given);
+    const args = ['--message', from, '--out', file, '--yes', ...more];
+    return tool(['key-test', tested(), '--as', 'ada', ...args], { env });
+  };
+  const asking = (): ReturnType<typeof manifestOf> => ({ ...manifest, keyTest: 'Required' });
+  const tested = (): string => {
+    const file = join(dir, 'tested.json');
+    writeFileSync(file, stored(asking()));
+    return file;
+  };
+
+  test('is answered by a signature over the hash of what was decrypted, which is told nowhere', async () => {
+    const file = out();
+    const { code, out: said, err } = await keyTest(encrypted('ada', message), file);
+    expect([code, err]).toEqual([0, expect.stringContaining('custodian: ada')]);
+    const answer = createHash('sha256').update(message).digest('hex');
+    const spec = specOf(file);
+    expect(spec).toMatchObject({ custodian: 'ada', keyTest: { answer }, digest: nameOf(asking()).digest });
+    const text = keyTestText(nameOf(asking()), { custodian: 'ada', answer });
+    const key = gnupg.publicKey('ada');
+    expect(await checkSignature(text, spec['signature'] ?? '', key, new Date())).toMatchObject({ ok: true });
+    expect(`${said}${err}${readFileSync(file, 'utf8')}`).not.toContain(digits);
+  });
+
+  test.each([
+    ['a share', share.toString('hex')],
+    ['a share under the title', `SealedVault key test v1\n${share.toString('hex')}\n`],
+    ['a root token', 'hvs.token'],
+  ])('that is in truth %s is not answered', async (_what, content) => {
+    const file = out();
+    const { code, err } = await keyTest(encrypted('ada', content), file);
+    expect([code, err]).toEqual([1, expect.stringContaining('is no test message')]);
+    expect(err).not.toContain(share.toString('hex'));
+    expect(err).not.toContain('hvs.');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('needs a message, a plan that asks for it, and one of its custodians', async () => {
+    const [file, from] = [out(), join(dir, 'some.asc')];
+    writeFileSync(from, encrypted('ada', message));
+    const none = await tool(['key-test', plan, '--as', 'ada', '--message', from, '--out', file], { env });
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining('asks for no key test')]);
+    const missing = await tool(['key-test', tested(), '--as', 'ada', '--out', file], { env });
+    expect([missing.code, missing.err]).toEqual([2, expect.stringContaining('--message is missing')]);
+    const eve = await tool(['key-test', tested(), '--as', 'eve', '--message', from], { env });
+    expect([eve.code, eve.err]).toEqual([1, expect.stringContaining('eve is no custodian')]);
+  });
+
+  test('that was not answered by a person who says no leaves nothing', async () => {
+    const [file, from] = [out(), join(dir, 'asked.asc')];
+    writeFileSync(from, encrypted('ada', message));
+    const args = ['key-test', tested(), '--as', 'ada', '--message', from, '--out', file];
+    expect(await tool(args, { env, input: 'no\n', tty: true })).toMatchObject({ code: 1 });
+    expect(existsSync(file)).toBe(false);
   });
 });
 

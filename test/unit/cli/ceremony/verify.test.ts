@@ -247,6 +247,67 @@ describe('a changed report is found, and what was changed is named:', () => {
   });
 });
 
+test('a wrong fingerprint is found of a key that only signs, too', async () => {
+  const secret = ['--pinentry-mode', 'loopback', '--passphrase', ''];
+  gnupg.run([...secret, '--quick-generate-key', 'sam <sam@example.org>', 'ed25519', 'sign', '1y']);
+  const manifest = manifestOf(gnupg) as Loose;
+  manifest.people.push({ ...manifest.people[0], name: 'sam', publicKey: gnupg.publicKey('sam') });
+  const { code, out } = await verify(wholeEvidence(gnupg, manifest));
+  expect([code, out]).toEqual([1, expect.stringContaining('The plan gives sam the fingerprint')]);
+});
+
+describe('the answers to a key test', () => {
+  let tested: Loose;
+  beforeAll(() => {
+    tested = wholeEvidence(gnupg, manifestOf(gnupg, { keyTest: 'Required' }));
+  });
+
+  test('are right by the signatures of the custodians', async () => {
+    const { code, out } = await verify(tested);
+    expect([code, out]).toEqual([0, expect.not.stringContaining('Wrong:')]);
+    expect(out).toContain('ada signed the answer to the test message, which their key decrypted.');
+  });
+
+  test.each<[string, (evidence: Loose) => void, RegExp]>([
+    [
+      'left out',
+      (e) => e.statements.splice(1, 1),
+      /ada key-tested, but there is no valid signature[^]*1 of 2 required answers to the key test/,
+    ],
+    [
+      'signed by somebody else',
+      (e) => (e.statements[1].signature = gnupg.sign('mallory', e.statements[1].text)),
+      /key test of ada does not count: the signature/,
+    ],
+    [
+      'another than the message had',
+      (e) => {
+        const text = e.statements[1].text.replace(/answer: .*/, `answer: ${'0'.repeat(64)}`);
+        Object.assign(e.statements[1], { text, signature: gnupg.sign('ada', text) });
+      },
+      /key test of ada does not count: it is not the answer to a message that the log knows/,
+    ],
+    [
+      'that of another custodian',
+      (e) => {
+        const text = e.statements[1].text.replace('custodian: ada', 'custodian: grace');
+        Object.assign(e.statements[2], { text, signature: gnupg.sign('grace', text) });
+      },
+      /key test of grace does not count: it is not the answer/,
+    ],
+    [
+      'filed under another role',
+      (e) => (e.statements[1].role = 'Approver'),
+      /key test of ada does not count: it is filed under the role Approver/,
+    ],
+  ])('are wrong when one is %s', async (_what, change, words) => {
+    const evidence = structuredClone(tested);
+    change(evidence);
+    const { code, out } = await verify(evidence);
+    expect([code, out]).toEqual([1, expect.stringMatching(words)]);
+  });
+});
+
 test('what people wrote cannot draw on the terminal, or add a line of its own', async () => {
   const evidence = copy();
   const forged = '\u001b[2J\u202e\nRight: everything is right.\r';

@@ -5,9 +5,8 @@ import { DRILL_SCHEDULE } from '../../../../src/operator/drillschedule/kind.ts';
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
 import { FINALIZER } from '../../../../src/operator/recoveryceremony/run.ts';
 import type { KubeObject } from '../../../../src/operator/runtime/runtime.ts';
-import { SEALED_VAULT } from '../../../../src/operator/sealedvault/kind.ts';
-import { CONFIG_MAP, POD, SECRET } from '../../../../src/operator/sealedvault/types.ts';
-import { custodianKey, decrypt, Killed, World } from './world.ts';
+import { CONFIG_MAP, SECRET } from '../../../../src/operator/sealedvault/types.ts';
+import { ceremonyWorld, custodianKey, decrypt, Killed, signingKey, type World } from './world.ts';
 
 type SecretData = KubeObject & { data: Record<string, string> };
 
@@ -26,39 +25,7 @@ function publicKey(name: string): string {
 }
 
 function world(change: (spec: Record<string, unknown>) => void = () => {}): World {
-  const made = new World();
-  const namespace = 'vaults';
-  made.put(SEALED_VAULT, {
-    apiVersion: '',
-    kind: 'SealedVault',
-    metadata: { name: 'demo', namespace },
-    spec: { hsm: { keyLabel: 'root' } },
-  } as KubeObject);
-  made.put(POD, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: 'demo-0',
-      namespace,
-      labels: { 'app.kubernetes.io/name': 'sealedvault', 'sealedvault.io/vault': 'demo' },
-    },
-    status: { podIP: '10.0.0.1' },
-  } as KubeObject);
-  const pem = Buffer.from('pem').toString('base64');
-  made.put(SECRET, {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'vaults.demo-ca', namespace: 'operator' },
-    data: { 'ca.crt': pem, 'client.crt': pem, 'client.key': pem },
-  } as KubeObject);
-  made.put(CONFIG_MAP, {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'keys', namespace },
-    data: { edith: publicKey('edith') },
-  } as KubeObject);
   const spec: Record<string, unknown> = {
-    vaultRef: { name: 'demo' },
     type: 'Initialize',
     threshold: 2,
     custodians: [
@@ -67,16 +34,15 @@ function world(change: (spec: Record<string, unknown>) => void = () => {}): Worl
       { name: 'edith', publicKeyFrom: { configMapKeyRef: { name: 'keys', key: 'edith' } } },
     ],
     rootToken: { encryptTo: 'ada' },
-    people: [],
-    expiresAfter: '72h',
-    cancel: false,
+    keyTest: 'Skip',
   };
   change(spec);
-  made.put(RECOVERY_CEREMONY, {
-    apiVersion: RECOVERY_CEREMONY.apiVersion,
-    kind: RECOVERY_CEREMONY.kind,
-    metadata: { ...key, uid: 'ceremony-uid', generation: 1 },
-    spec,
+  const made = ceremonyWorld('init', spec);
+  made.put(CONFIG_MAP, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'keys', namespace: 'vaults' },
+    data: { edith: publicKey('edith') },
   } as KubeObject);
   return made;
 }
@@ -276,6 +242,40 @@ describe('a ceremony', () => {
     expect(made.engine.sets).toBe(0);
     expect(status?.custodians?.map(({ problem }) => problem !== undefined)).toEqual([true, true, true]);
     expect(made.read(CONFIG_MAP, { namespace: 'vaults', name: 'init-manifest' })).toBeUndefined();
+  });
+
+  test('asks of a key only what its owner does with it', async () => {
+    const [signer, other] = [await signingKey('boss'), await signingKey('wit')];
+    const people = [
+      { name: 'boss', publicKey: signer },
+      { name: 'wit', publicKey: other },
+    ];
+    const made = world((spec) => {
+      spec['people'] = people;
+      spec['approvals'] = { approvers: ['boss'], required: 1 };
+      spec['witnesses'] = { names: ['wit'], required: 1 };
+    });
+    await settle(made, 3);
+    expect(ceremonyOf(made).status?.phase).toBe('AwaitingApproval');
+    const receives = world((spec) => {
+      spec['custodians'] = [...people, { name: 'ada', publicKey: publicKey('ada') }];
+    });
+    await settle(receives, 3);
+    expect(ceremonyOf(receives).status?.phase).toBe('Failed');
+    expect(ceremonyOf(receives).status?.custodians?.map(({ problem }) => problem)).toEqual([
+      expect.stringContaining('no encryption sub-key'),
+      expect.stringContaining('no encryption sub-key'),
+      undefined,
+    ]);
+    const requester = world((spec) => {
+      Object.assign(spec, { type: 'GenerateRoot', custodians: [], requester: 'boss', people });
+      for (const field of ['threshold', 'rootToken', 'keyTest']) Reflect.deleteProperty(spec, field);
+    });
+    await settle(requester, 3);
+    const committed = ceremonyOf(requester).status?.conditions?.find(({ type }) => type === 'Committed');
+    expect(committed).toMatchObject({ reason: 'KeysRefused' });
+    expect(committed?.message).toMatch(/boss: the key has no encryption sub-key/);
+    expect(committed?.message).not.toContain('wit:');
   });
 
   test('warns of a key that expires before the end of the next drill', async () => {

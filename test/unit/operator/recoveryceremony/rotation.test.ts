@@ -1,4 +1,4 @@
-import { createMessage, type PrivateKey, sign } from 'openpgp';
+import type { PrivateKey } from 'openpgp';
 import { beforeAll, expect, test } from 'vitest';
 import { proveShare } from '../../../../src/ceremony/share-proof.ts';
 import { approvalText, possessionText } from '../../../../src/ceremony/statement.ts';
@@ -8,10 +8,9 @@ import { createRecoveryCeremonyController } from '../../../../src/operator/recov
 import { RECOVERY_CEREMONY, type RecoveryCeremony } from '../../../../src/operator/recoveryceremony/kind.ts';
 import { SHARE_RECEIPT } from '../../../../src/operator/recoveryceremony/receipts/kind.ts';
 import type { KubeObject, ResourceType } from '../../../../src/operator/runtime/runtime.ts';
-import { SEALED_VAULT } from '../../../../src/operator/sealedvault/kind.ts';
-import { CONFIG_MAP, POD, SECRET } from '../../../../src/operator/sealedvault/types.ts';
+import { CONFIG_MAP, SECRET } from '../../../../src/operator/sealedvault/types.ts';
 import { QuorumEngine } from './quorum-engine.ts';
-import { custodianKey, Killed, World } from './world.ts';
+import { answerKeyTest, ceremonyWorld, custodianKey, Killed, signText } from './world.ts';
 
 const key = { namespace: 'vaults', name: 'rotate' };
 const custodians = ['ada', 'grace'];
@@ -21,45 +20,24 @@ beforeAll(async () => {
   for (const name of [...custodians, 'boss']) keys.set(name, await custodianKey(name));
 });
 
+function privateKey(name: string): PrivateKey {
+  const found = keys.get(name);
+  if (found === undefined) throw new Error(name);
+  return found.privateKey;
+}
+
+const person = (name: string): object => ({ name, publicKey: keys.get(name)?.publicKey });
+
 /** A vault, a ceremony, and people who do their part as soon as they can. */
 class Play {
-  readonly world = new World();
   readonly engine = new QuorumEngine();
-
-  constructor() {
-    const { namespace } = key;
-    const put = (type: ResourceType, object: object): void =>
-      void this.world.put(type, { apiVersion: 'v1', kind: type.kind, ...object } as KubeObject);
-    put(SEALED_VAULT, { metadata: { name: 'demo', namespace }, spec: { hsm: {} } });
-    put(POD, {
-      metadata: {
-        name: 'demo-0',
-        namespace,
-        labels: { 'app.kubernetes.io/name': 'sealedvault', 'sealedvault.io/vault': 'demo' },
-      },
-      status: { podIP: '10.0.0.1' },
-    });
-    const pem = Buffer.from('pem').toString('base64');
-    put(SECRET, {
-      metadata: { name: 'vaults.demo-ca', namespace: 'operator' },
-      data: { 'ca.crt': pem, 'client.crt': pem, 'client.key': pem },
-    });
-    const person = (name: string): object => ({ name, publicKey: keys.get(name)?.publicKey });
-    put(RECOVERY_CEREMONY, {
-      apiVersion: RECOVERY_CEREMONY.apiVersion,
-      metadata: { ...key, uid: 'ceremony-uid', generation: 1 },
-      spec: {
-        vaultRef: { name: 'demo' },
-        type: 'RotateRecovery',
-        threshold: 2,
-        custodians: custodians.map(person),
-        people: [person('boss')],
-        approvals: { approvers: ['boss'], required: 1 },
-        expiresAfter: '72h',
-        cancel: false,
-      },
-    });
-  }
+  readonly world = ceremonyWorld('rotate', {
+    type: 'RotateRecovery',
+    threshold: 2,
+    custodians: custodians.map(person),
+    people: [person('boss')],
+    approvals: { approvers: ['boss'], required: 1 },
+  });
 
   get ceremony(): RecoveryCeremony {
     const found = this.world.read<RecoveryCeremony>(RECOVERY_CEREMONY, key);
@@ -88,15 +66,12 @@ class Play {
       const { apiVersion, kind } = type;
       this.world.put(type, { apiVersion, kind, metadata: where, spec } as KubeObject);
     };
-    const boss = keys.get('boss');
-    if (boss === undefined) throw new Error('boss');
-    const signature = await sign({
-      message: await createMessage({ binary: Buffer.from(approvalText(name, 'boss')) }),
-      signingKeys: boss.privateKey,
-      detached: true,
-    });
-    const approval = { ceremonyRef, person: 'boss', role: 'Approver', digest, signature: String(signature) };
-    put(CEREMONY_APPROVAL, 'boss', approval);
+    const signature = await signText(approvalText(name, 'boss'), privateKey('boss'));
+    put(CEREMONY_APPROVAL, 'boss', { ceremonyRef, person: 'boss', role: 'Approver', digest, signature });
+    for (const who of custodians) {
+      const answer = await answerKeyTest(this.world, name, who, privateKey(who));
+      if (answer !== undefined) put(SHARE_RECEIPT, `${who}-key-test`, answer);
+    }
     await this.engine.give();
     for (const who of custodians) {
       const share = this.engine.shares.get(who);
@@ -132,7 +107,15 @@ class Play {
     expect(proofs, what).toHaveLength(2);
     expect(attestation.head, what).toBe(status?.evidence?.head);
     const steps = entries.map(({ who, step }: { who: string; step: string }) => `${who} ${step}`);
-    for (const step of ['boss approved', 'operator started', 'engine shares-made', 'engine committed'])
+    for (const step of [
+      'boss approved',
+      'operator key-test',
+      'ada key-tested',
+      'grace key-tested',
+      'operator started',
+      'engine shares-made',
+      'engine committed',
+    ])
       expect(
         steps.filter((each: string) => each === step),
         what,

@@ -1,12 +1,18 @@
 import * as openpgp from 'openpgp';
 import type { VaultApi } from '../../../../src/client/factory.ts';
 import type { InitRequest } from '../../../../src/client/messages.ts';
+import { answerTo } from '../../../../src/ceremony/key-test.ts';
+import { type CeremonyName, keyTestText } from '../../../../src/ceremony/statement.ts';
 import { encryptToCustodian } from '../../../../src/ceremony/pgp.ts';
 import { toBase64 } from '../../../../src/lib/bytes.ts';
 import { systemClock } from '../../../../src/lib/clock.ts';
 import type { Logger } from '../../../../src/lib/log.ts';
 import { systemRandom } from '../../../../src/lib/random.ts';
 import { Secret } from '../../../../src/lib/secret.ts';
+import { RECOVERY_CEREMONY } from '../../../../src/operator/recoveryceremony/kind.ts';
+import type { ShareReceipt } from '../../../../src/operator/recoveryceremony/receipts/kind.ts';
+import { SEALED_VAULT } from '../../../../src/operator/sealedvault/kind.ts';
+import { CONFIG_MAP, POD, SECRET } from '../../../../src/operator/sealedvault/types.ts';
 import type { ControllerOptions } from '../../../../src/operator/options.ts';
 import type {
   KubeApi,
@@ -208,6 +214,34 @@ export class MemoryEngine {
   }
 }
 
+/** A vault with a pod that can be asked, and a ceremony of it. */
+export function ceremonyWorld(name: string, spec: object): World {
+  const world = new World();
+  const namespace = 'vaults';
+  const put = (type: ResourceType, object: object): void =>
+    void world.put(type, { apiVersion: 'v1', kind: type.kind, ...object } as KubeObject);
+  put(SEALED_VAULT, { metadata: { name: 'demo', namespace }, spec: { hsm: { keyLabel: 'root' } } });
+  put(POD, {
+    metadata: {
+      name: 'demo-0',
+      namespace,
+      labels: { 'app.kubernetes.io/name': 'sealedvault', 'sealedvault.io/vault': 'demo' },
+    },
+    status: { podIP: '10.0.0.1' },
+  });
+  const pem = Buffer.from('pem').toString('base64');
+  put(SECRET, {
+    metadata: { name: 'vaults.demo-ca', namespace: 'operator' },
+    data: { 'ca.crt': pem, 'client.crt': pem, 'client.key': pem },
+  });
+  put(RECOVERY_CEREMONY, {
+    apiVersion: RECOVERY_CEREMONY.apiVersion,
+    metadata: { name, namespace, uid: 'ceremony-uid', generation: 1 },
+    spec: { vaultRef: { name: 'demo' }, people: [], expiresAfter: '72h', cancel: false, ...spec },
+  });
+  return world;
+}
+
 /** A custodian's key pair. */
 export async function custodianKey(
   name: string,
@@ -221,6 +255,45 @@ export async function custodianKey(
     ...(expiresIn === 0 ? {} : { keyExpirationTime: expiresIn }),
   });
   return { publicKey: publicKey.armor(), privateKey };
+}
+
+/** The key of somebody who only signs, armored. */
+export async function signingKey(name: string): Promise<string> {
+  const { publicKey } = await openpgp.generateKey({
+    type: 'ecc',
+    curve: 'curve25519Legacy',
+    userIDs: [{ name }],
+    subkeys: [{ sign: true }],
+  });
+  return publicKey;
+}
+
+/** A detached signature, as gpg makes it. */
+export async function signText(text: string, privateKey: openpgp.PrivateKey): Promise<string> {
+  const message = await openpgp.createMessage({ binary: Buffer.from(text) });
+  return String(await openpgp.sign({ message, signingKeys: privateKey, detached: true }));
+}
+
+/** Answers the test message of a ceremony as a custodian would, once it is there. */
+export async function answerKeyTest(
+  world: World,
+  ceremony: CeremonyName,
+  custodian: string,
+  privateKey: openpgp.PrivateKey,
+): Promise<ShareReceipt['spec'] | undefined> {
+  const where = { namespace: ceremony.namespace, name: `${ceremony.name}-key-test` };
+  const map = world.read<KubeObject & { data: Record<string, string> }>(CONFIG_MAP, where);
+  const message = map?.data[`${custodian}.asc`];
+  if (message === undefined) return undefined;
+  using challenge = Secret.fromText(await decrypt(message, privateKey));
+  const answer = answerTo(challenge) ?? '';
+  return {
+    ceremonyRef: { name: ceremony.name },
+    custodian,
+    digest: ceremony.digest,
+    keyTest: { answer },
+    signature: await signText(keyTestText(ceremony, { custodian, answer }), privateKey),
+  };
 }
 
 /** Reads an armored message as its custodian would. */
