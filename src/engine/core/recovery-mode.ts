@@ -112,7 +112,7 @@ export class RecoveryMode {
   }
 
   async #issue(seal: Seal, key: Secret): Promise<{ text: string; revoke(): void }> {
-    const { physical, random, log } = this.#options;
+    const { physical, random, clock, log } = this.#options;
     const config = await readSealConfig(physical);
     const blob = await readStoredKey(physical);
     if (config === undefined || blob === undefined)
@@ -124,7 +124,7 @@ export class RecoveryMode {
     this.#open?.barrier.seal();
     const token = `hvr.${random.base62(24)}`;
     const keyRandom = plainKeyRandom(random);
-    const wrap = new SealWrap({ storage: barrier, seal, clusterId, keyRandom, log, disabled: true });
+    const wrap = new SealWrap({ storage: barrier, seal, clusterId, keyRandom, clock, log, disabled: true });
     this.#open = { barrier, storage: wrap.raw(), token };
     log.warn({}, 'recovery mode: a recovery token was made');
     return {
