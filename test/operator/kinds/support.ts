@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createVaultClient } from '../../../src/client/factory.ts';
-import { systemClock } from '../../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
 import { systemRandom } from '../../../src/lib/random.ts';
 import { createControllers } from '../../../src/operator/controllers.ts';
@@ -52,7 +52,9 @@ export class KindsBench {
   readonly kubectl: Kubectl;
   /** Everything the operators logged. */
   readonly log: string[] = LOG;
-  #operator: { readonly stop: AbortController; readonly ended: Promise<number> } | undefined;
+  /** Of the operators. */
+  clock: Clock = systemClock;
+  #operators: { readonly stop: AbortController; readonly ended: Promise<number> }[] = [];
 
   private constructor(plane: ControlPlane) {
     this.plane = plane;
@@ -74,13 +76,13 @@ export class KindsBench {
     return bench;
   }
 
-  /** Starts an operator in this process. */
+  /** Starts an operator in this process, beside those that run: each believes to be the only one. */
   startOperator(): void {
     const log = createLogger({
       level: 'debug',
       destination: { write: (line: string) => void LOG.push(line) },
     });
-    const shared = { log, clock: systemClock, random: systemRandom };
+    const shared = { log, clock: this.clock, random: systemRandom };
     const runtime = new Runtime({
       controllers: createControllers({
         operatorNamespace: OPERATOR,
@@ -99,13 +101,13 @@ export class KindsBench {
       ...shared,
     });
     const stop = new AbortController();
-    this.#operator = { stop, ended: runtime.run(stop.signal) };
+    this.#operators.push({ stop, ended: runtime.run(stop.signal) });
   }
 
   async stopOperator(): Promise<void> {
-    this.#operator?.stop.abort();
-    await this.#operator?.ended;
-    this.#operator = undefined;
+    const running = this.#operators.splice(0);
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.map(({ ended }) => ended));
   }
 
   async close(): Promise<void> {

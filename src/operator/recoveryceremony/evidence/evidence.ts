@@ -57,14 +57,16 @@ const REPEATED: readonly string[] = [
 export class Evidence {
   #bundle: Bundle;
   #changed = false;
+  #version: string | undefined;
 
-  private constructor(bundle: Bundle) {
+  private constructor(bundle: Bundle, version: string | undefined) {
     this.#bundle = bundle;
+    this.#version = version;
   }
 
   /** Goes on with what is stored, or begins. */
-  static from(manifest: Manifest, stored: Bundle | undefined): Evidence {
-    return new Evidence(stored ?? { manifest, entries: [], statements: [], proofs: [] });
+  static from(manifest: Manifest, stored: Bundle | undefined, version?: string): Evidence {
+    return new Evidence(stored ?? { manifest, entries: [], statements: [], proofs: [] }, version);
   }
 
   get bundle(): Bundle {
@@ -80,8 +82,15 @@ export class Evidence {
     return this.#changed;
   }
 
-  stored(): void {
+  /** Of the object that it was read from or written to; undefined while there is none. */
+  get version(): string | undefined {
+    return this.#version;
+  }
+
+  /** @param version of the object that now holds it */
+  stored(version: string | undefined): void {
     this.#changed = false;
+    this.#version = version;
   }
 
   has(step: EvidenceStep, who?: string): boolean {
