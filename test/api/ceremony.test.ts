@@ -289,6 +289,41 @@ describe('new recovery shares by ceremony', () => {
   });
 });
 
+describe('ceremonies of before', () => {
+  test('are still told of, and none of them is started again', async () => {
+    expect(await statusOf('rotate-1')).toMatchObject({ state: 'committed', submitted: ['ada', 'grace'] });
+    expect(await statusOf('rotate-2')).toMatchObject({ state: 'cancelled' });
+    const again = await operator('PUT', 'sys/ceremony/rotate-2', rotation(['edith', 'joan'], 2));
+    expect(again).toMatchObject({ status: 200, body: { state: 'cancelled' } });
+    const other = await operator('PUT', 'sys/ceremony/rotate-2', rotation(['ada', 'joan'], 2));
+    expect(other.status).toBe(409);
+    expect(
+      (await anybody('POST', 'sys/ceremony/rotate-2/submit', { key: shares['ada'] })).body.errors,
+    ).toEqual(['this ceremony takes no shares (any more)']);
+    expect((await anybody('GET', 'sys/ceremony/..%2Fholders')).status).toBe(400);
+    expect((await operator('PUT', 'sys/ceremony/a.b', rotation(['ada', 'grace'], 2))).status).toBe(400);
+  });
+
+  test('end the root token that they made, and give its message to the operator alone', async () => {
+    expect(await statusOf('root-5')).toMatchObject({ token: { state: 'active' } });
+    expect((await operator('GET', 'sys/ceremony/root-5/messages')).body.root_token).toBeDefined();
+    expect((await anybody('GET', 'sys/ceremony/root-5/messages')).status).toBe(403);
+    expect((await operator('POST', 'sys/ceremony/root-5/revoke-token', {})).status).toBe(204);
+    expect(await statusOf('root-5')).toMatchObject({ token: { state: 'revoked' } });
+  });
+
+  test('are forgotten when they are many, but for those whose root token is still good', async () => {
+    for (let index = 1; index <= 40; index += 1) {
+      await operator('PUT', `sys/ceremony/many-${index}`, rootToken('1h'));
+      await operator('DELETE', `sys/ceremony/many-${index}`);
+    }
+    expect((await anybody('GET', 'sys/ceremony/rotate-2')).status).toBe(404);
+    expect((await anybody('GET', 'sys/ceremony/many-1')).status).toBe(404);
+    expect(await statusOf('many-20')).toMatchObject({ state: 'cancelled' });
+    expect(await statusOf('root-6')).toMatchObject({ token: { state: 'active' } });
+  });
+});
+
 test('the engine signs the end of a log of evidence, always with the same key', async () => {
   const head = digest('d');
   const { body } = await operator('POST', 'sys/ceremony/root-6/attest', { head });

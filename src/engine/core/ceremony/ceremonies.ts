@@ -17,7 +17,15 @@ import type { Act } from './act.ts';
 import { breakGlass, type BreakGlassPorts, readBreakGlass } from './break-glass.ts';
 import { attestHead } from './evidence-key.ts';
 import { readHolders } from './holders.ts';
-import { type CeremonyRecord, ceremonyPut, type PendingKey, readCeremony } from './record.ts';
+import {
+  type CeremonyRecord,
+  ceremonyPut,
+  findCeremony,
+  isId,
+  pastPut,
+  type PendingKey,
+  readCeremony,
+} from './record.ts';
 import { checkPlan, isSamePlan } from './plan.ts';
 import { generateRootToken } from './root-token.ts';
 import { rotateRecovery } from './rotate-recovery.ts';
@@ -33,6 +41,7 @@ import { holderName, recognize } from './shares-given.ts';
  * I3  New shares come into force when every new custodian has proved to have theirs, in one atomic write, and only if the
  *     set whose quorum made them is still the one in force. Until then the old shares are the right ones.
  * I4  No plaintext of a share or a token is ever stored; messages are PGP-encrypted before they are.
+ * I5  Those before it are kept, so that what they made can still be asked for and revoked; none is started again.
  */
 export interface CeremonyOptions extends BreakGlassPorts {
   readonly tokens: TokenStore;
@@ -74,10 +83,8 @@ export class Ceremonies implements CeremonyPort {
   }
 
   async status(id: string | undefined): Promise<CeremonyStatus | CeremonyRefusal> {
-    const record = await readCeremony(this.#options.barrier);
-    return record === undefined || (id !== undefined && record.plan.id !== id)
-      ? notFound
-      : this.#render(record);
+    const record = await (id === undefined ? readCeremony(this.#options.barrier) : this.#find(id));
+    return record === undefined ? notFound : this.#render(record);
   }
 
   submit(id: string, share: Parameters<CeremonyPort['submit']>[1]): ReturnType<CeremonyPort['submit']> {
@@ -143,16 +150,16 @@ export class Ceremonies implements CeremonyPort {
 
   async #start(plan: CeremonyPlan, signal: AbortSignal): Promise<CeremonyStatus | CeremonyRefusal> {
     const { barrier, clock, seal, log } = this.#options;
+    if (!isId(plan.id)) return bad('the id of a ceremony is the UID of its object');
+    const known = await this.#find(plan.id);
+    if (known !== undefined) {
+      if (isSamePlan(known.plan, plan)) return this.#render(known);
+      return { status: 409, refused: 'this ceremony was started with another plan' };
+    }
     const current = await readCeremony(barrier);
-    if (current !== undefined) {
-      if (current.plan.id === plan.id) {
-        if (isSamePlan(current.plan, plan)) return this.#render(current);
-        return { status: 409, refused: 'this ceremony was started with another plan' };
-      }
-      if (current.state === 'collecting' || current.state === 'proving') {
-        const { namespace, name } = current.plan;
-        return { status: 409, refused: `another ceremony is in progress: ${namespace}/${name}` };
-      }
+    if (current?.state === 'collecting' || current?.state === 'proving') {
+      const { namespace, name } = current.plan;
+      return { status: 409, refused: `another ceremony is in progress: ${namespace}/${name}` };
     }
     if (isShamir(seal)) return bad('ceremonies need a vault whose root key is sealed by an HSM');
     if ((await quorumSize(this.#options)).threshold === 0)
@@ -169,7 +176,10 @@ export class Ceremonies implements CeremonyPort {
     };
     const record = (await this.#acts[plan.type].prepare?.(planned, signal)) ?? planned;
     if ('refused' in record) return record;
-    await barrier.write([ceremonyPut(record)]);
+    const isAlive = async (accessor: string): Promise<boolean> =>
+      (await this.#options.tokens.byAccessor(accessor)) !== undefined;
+    const past = current === undefined ? [] : await pastPut(barrier, current, isAlive);
+    await barrier.write([ceremonyPut(record), ...past]);
     this.#forgetShares();
     log.info({ ceremony: plan.id, type: plan.type, digest: plan.digest }, 'a ceremony began');
     return this.#render(record);
@@ -277,9 +287,8 @@ export class Ceremonies implements CeremonyPort {
     return this.#render(committed);
   }
 
-  async #find(id: string): Promise<CeremonyRecord | undefined> {
-    const record = await readCeremony(this.#options.barrier);
-    return record?.plan.id === id ? record : undefined;
+  #find(id: string): Promise<CeremonyRecord | undefined> {
+    return findCeremony(this.#options.barrier, id);
   }
 
   #forgetShares(): void {

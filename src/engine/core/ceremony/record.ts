@@ -34,6 +34,8 @@ export interface PendingKey {
 }
 
 const PATH = 'core/ceremony';
+const PAST = 'core/ceremonies/';
+const MOST_PAST = 32;
 
 export function readCeremony(storage: Storage): Promise<CeremonyRecord | undefined> {
   return getJson<CeremonyRecord>(storage, PATH);
@@ -41,6 +43,39 @@ export function readCeremony(storage: Storage): Promise<CeremonyRecord | undefin
 
 export function ceremonyPut(record: CeremonyRecord): StorageOperation {
   return jsonPut(PATH, { ...record });
+}
+
+/** @returns the ceremony of an id: the one that runs, the last one, or one before */
+export async function findCeremony(storage: Storage, id: string): Promise<CeremonyRecord | undefined> {
+  const current = await readCeremony(storage);
+  if (current?.plan.id === id) return current;
+  return isId(id) ? getJson<CeremonyRecord>(storage, PAST + id) : undefined;
+}
+
+/** Whether a text can be the id of a ceremony: the UID of an object. */
+export function isId(id: string): boolean {
+  return /^[A-Za-z0-9-]{1,64}$/.test(id);
+}
+
+/**
+ * What puts a ceremony that is over among those before it. The oldest go when there are many, but none whose root token
+ * can still be revoked by it.
+ */
+export async function pastPut(
+  storage: Storage,
+  over: CeremonyRecord,
+  isAlive: (accessor: string) => Promise<boolean>,
+): Promise<StorageOperation[]> {
+  const names = (await storage.list(PAST)).filter((name) => name !== over.plan.id);
+  const found = await Promise.all(names.map((name) => getJson<CeremonyRecord>(storage, PAST + name)));
+  const past = found
+    .filter((record) => record !== undefined)
+    .toSorted((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt));
+  const gone: StorageOperation[] = [];
+  for (const { plan, token } of past.slice(0, Math.max(0, past.length + 1 - MOST_PAST)))
+    if (token === undefined || !(await isAlive(token.accessor)))
+      gone.push({ type: 'delete', key: PAST + plan.id });
+  return [jsonPut(PAST + over.plan.id, { ...over }), ...gone];
 }
 
 /** What the HSM sealed for a ceremony that is not over. */
