@@ -15,6 +15,7 @@ import {
   type SealStanza,
   type TlsConfig,
 } from './config.ts';
+import type { KmsLibraryPlace } from './config-kms-library.ts';
 import { parseSealHealth } from './config-seal-health.ts';
 import { Core } from './core/core.ts';
 import { sealMeter } from './core/seal-meter.ts';
@@ -36,7 +37,10 @@ import { createShamirSeal } from './seal/shamir.ts';
 import type { EarlyProcess } from './seal/pkcs11/early.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
 import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
-import { KeyLibrary } from './seal/pkcs11/key-library.ts';
+import { DEFAULT_TIMING } from './seal/pkcs11/agent.ts';
+import { HeldLibrary } from './seal/pkcs11/held-library.ts';
+import { type HeldKeyPort, KeyLibrary } from './seal/pkcs11/key-library.ts';
+import { RemoteHeldKeys } from './seal/pkcs11/remote-held-keys.ts';
 import { libraryEnvironment } from './seal/pkcs11/library-env.ts';
 import { buildDate, version } from './version.ts';
 
@@ -99,10 +103,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
   const keyLibraries = new Map(
-    config.kmsLibraries.map(({ name, library: lib, libraryEnv: more }) => {
-      const libraryEnv = libraryEnvironment(options.env, more);
-      return [name, new KeyLibrary({ lib, libraryEnv, log: log.part('seals'), clock, random })];
-    }),
+    config.kmsLibraries.map(({ name, where }) => [name, new KeyLibrary(heldKeysOf(where, options))]),
   );
   const core = new Core({
     sealName: config.seal.stanza['name'] || config.seal.type,
@@ -184,6 +185,12 @@ function recoveryHandler(
     requirePgp: config.requirePgpShares,
   });
   return createRecoveryPipeline(mode);
+}
+
+function heldKeysOf(where: KmsLibraryPlace, { env, log, clock, random }: EngineOptions): HeldKeyPort {
+  if (where.kind === 'agent') return new RemoteHeldKeys({ ...where, clock, random, timing: DEFAULT_TIMING });
+  const libraryEnv = libraryEnvironment(env, where.libraryEnv);
+  return new HeldLibrary({ lib: where.library, libraryEnv, log: log.part('seals'), clock, random });
 }
 
 /** The seal of the vault, and one that it may migrate away from; or both in one, when a ceremony changes it. */

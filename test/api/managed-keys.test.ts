@@ -1,13 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addToken, makeKey, pkcs11Tool, SOFTHSM } from '../seal/support.ts';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runHsmAgent } from '../../src/engine/seal/pkcs11/sidecar.ts';
+import { addToken, makeKey, memoryLog, pkcs11Tool, SOFTHSM } from '../seal/support.ts';
 import { type Answer, TestEngine } from './support/engine.ts';
 
 const PIN = 'canary-managed-pin-2Wz';
 let engine: TestEngine;
+let socket: string;
 
 beforeAll(async () => {
+  socket = join(mkdtempSync(join(tmpdir(), 'sealedvault-agent-')), 'run', 'agent.sock');
   engine = await TestEngine.initialized({
-    kms_library: [{ pkcs11: { name: 'softhsm', library: SOFTHSM } }],
+    kms_library: [
+      { pkcs11: { name: 'softhsm', library: SOFTHSM } },
+      { pkcs11: { name: 'far', agent_address: `unix://${socket}` } },
+    ],
   });
   addToken(engine.token.env, PIN, 'keys');
 });
@@ -27,6 +36,46 @@ const put = (name: string, more: object = {}): Promise<Answer> =>
   });
 const testSign = (name: string, body: object = {}): Promise<Answer> =>
   engine.call('POST', `sys/managed-keys/pkcs11/${name}/test/sign`, body);
+
+test('a key behind an HSM agent signs while the agent is there, and again when it is back', async () => {
+  const serve = (signal: AbortSignal): Promise<number> =>
+    runHsmAgent({
+      configText: `managed_keys = true\nseal "pkcs11" {\n lib = "${SOFTHSM}"\n token_label = "${engine.token.label}"\n key_label = "root"\n}`,
+      listenPath: socket,
+      env: { ...engine.token.env, VAULT_HSM_PIN: engine.token.pin },
+      log: memoryLog(),
+      signal,
+    });
+  let stop = new AbortController();
+  let ended = serve(stop.signal);
+  expect((await put('far', { library: 'far', any_mount: true })).status).toBe(204);
+  expect((await testSign('far')).status).toBe(204);
+  stop.abort();
+  await ended;
+  const gone = await testSign('far');
+  expect(gone.status).toBe(400);
+  expect(gone.body.errors[0]).toContain('is the agent running?');
+  stop = new AbortController();
+  ended = serve(stop.signal);
+  expect((await testSign('far')).status).toBe(204);
+  const allowed_managed_keys = ['far'];
+  await engine.call('POST', 'sys/mounts/signing', { type: 'transit', config: { allowed_managed_keys } });
+  const key = { type: 'managed_key', managed_key_name: 'far' };
+  expect((await engine.call('POST', 'signing/keys/k', key)).status).toBe(200);
+  const input = Buffer.from('what is signed').toString('base64');
+  const signed = await engine.call('POST', 'signing/sign/k', { input, signature_algorithm: 'pkcs1v15' });
+  const { signature } = signed.body.data;
+  const verified = await engine.call('POST', 'signing/verify/k', {
+    input,
+    signature,
+    signature_algorithm: 'pkcs1v15',
+  });
+  expect(verified.body.data.valid).toBe(true);
+  await engine.call('DELETE', 'sys/mounts/signing');
+  await engine.call('DELETE', 'sys/managed-keys/pkcs11/far');
+  stop.abort();
+  await ended;
+});
 
 describe('sys/managed-keys', () => {
   test('keeps a configuration, shows it without the PIN, lists and deletes it', async () => {

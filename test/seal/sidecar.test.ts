@@ -1,15 +1,22 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createHash, verify } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { frame } from '../../src/engine/seal/pkcs11/frames.ts';
+import { type HeldKey, KeyLibrary } from '../../src/engine/seal/pkcs11/key-library.ts';
 import { decodeMessage, encodeMessage } from '../../src/engine/seal/pkcs11/message.ts';
+import { RemoteHeldKeys } from '../../src/engine/seal/pkcs11/remote-held-keys.ts';
 import { runHsmAgent } from '../../src/engine/seal/pkcs11/sidecar.ts';
 import type { Seal } from '../../src/engine/seal/seal.ts';
 import { utf8 } from '../../src/lib/bytes.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { ecdsaDer } from '../../src/lib/ecdsa-der.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import {
+  addToken,
   CONTEXT,
   children,
   configOf,
@@ -175,6 +182,74 @@ describe('the HSM agent beside the engine', () => {
     await new Promise((resolve) => child.once('message', resolve));
     return child;
   }
+});
+
+describe('managed keys behind the HSM agent', () => {
+  const keys = (): KeyLibrary & AsyncDisposable => {
+    const port = new RemoteHeldKeys({
+      socketPath: listenPath,
+      clock: systemClock,
+      random: systemRandom,
+      timing,
+    });
+    const library = new KeyLibrary(port);
+    return Object.assign(library, { [Symbol.asyncDispose]: () => library.close() });
+  };
+  const pin = 'canary-managed-9Zx';
+  const key = (presented = pin): HeldKey => ({
+    choice: { tokenLabel: 'keys', keyLabel: 'ca', keyType: 'ec', forceRwSession: false },
+    pin: Secret.fromText(presented),
+  });
+  const order = { scheme: 'ecdsa', hash: 'sha256', saltLength: 0 } as const;
+  const digest = createHash('sha256').update('what is signed').digest();
+  const serving = (): string => `managed_keys = true\n${configText()}`;
+
+  beforeEach(() => addToken(token.env, pin, 'keys'));
+
+  test('are found, made and used, beside the seal and across a restart', async () => {
+    exit = start({ configText: serving() });
+    await using library = keys();
+    await using seal = remote();
+    await seal.open({ ...call, allowGenerateKey: true });
+    const { publicKey, generated } = await library.find(key(), { bits: 256, use: 'sign' });
+    expect(generated).toBe(true);
+    const signature = ecdsaDer(await library.sign(key(), order, digest));
+    expect(verify('sha256', Buffer.from('what is signed'), publicKey, signature)).toBe(true);
+    stop.abort();
+    await exit;
+    await expect(library.sign(key(), order, digest)).rejects.toMatchObject({
+      code: 'ERR_HSM_AGENT_UNAVAILABLE',
+    });
+    stop = new AbortController();
+    exit = start({ configText: serving() });
+    expect((await library.find(key(), undefined)).generated).toBe(false);
+    expect(JSON.stringify(log.lines)).not.toContain(pin);
+  });
+
+  test('with a wrong PIN say so, and the seal goes on', async () => {
+    exit = start({ configText: serving() });
+    await using library = keys();
+    await using seal = remote();
+    await seal.open({ ...call, allowGenerateKey: true });
+    await expect(library.find(key('wrong'), undefined)).rejects.toMatchObject({
+      code: 'ERR_HSM_PIN_INCORRECT',
+    });
+    expect(await seal.random(4, call)).toHaveLength(4);
+  });
+
+  test('are served only where the agent is told to', async () => {
+    exit = start();
+    await using library = keys();
+    await expect(library.find(key(), undefined)).rejects.toMatchObject({
+      code: 'ERR_HSM_AGENT_UNAVAILABLE',
+      hint: expect.stringContaining('managed_keys = true'),
+    });
+    stop.abort();
+    await exit;
+    stop = new AbortController();
+    expect(await start({ configText: `managed_keys = "maybe"\n${configText()}` })).toBe(1);
+    exit = undefined;
+  });
 });
 
 describe('the HSM agent refuses', () => {

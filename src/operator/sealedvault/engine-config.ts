@@ -1,5 +1,5 @@
 import type { VaultNames } from './names.ts';
-import type { AuditSpec, HsmSpec, SealedVaultSpec } from './spec.ts';
+import type { AuditSpec, HsmLibrary, HsmSpec, SealedVaultSpec } from './spec.ts';
 
 /** Where things are in a vault's pod. */
 export const PATHS = {
@@ -36,6 +36,7 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames, next: boo
     ],
     storage: { lmdb: { path: PATHS.data } },
     ...sealBlocks(spec.hsm, next),
+    ...keyLibrary(spec.hsm),
     audit: auditDevices(spec.audit),
     api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,
     require_pgp_shares: true,
@@ -48,7 +49,24 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames, next: boo
 
 /** The configuration of an HSM agent. */
 export function agentConfig(hsm: HsmSpec): object {
-  return { seal: { pkcs11: hsmStanza(hsm) } };
+  return {
+    seal: { pkcs11: hsmStanza(hsm) },
+    ...(hsm.managedKeys === true ? { managed_keys: true } : {}),
+  };
+}
+
+function keyLibrary({ managedKeys, placement, library }: HsmSpec): object {
+  if (managedKeys !== true) return {};
+  const where =
+    placement === 'Sidecar'
+      ? { agent_address: `unix://${PATHS.socket}` }
+      : { library: library.path, ...libraryEnv(library) };
+  return { kms_library: { pkcs11: { name: 'hsm', ...where } } };
+}
+
+// The library's process gets a fixed list of variables, and those that are named here.
+function libraryEnv({ env }: HsmLibrary): { readonly library_env?: string } {
+  return env.length === 0 ? {} : { library_env: env.map(({ name }) => name).join(',') };
 }
 
 // Conditions follow the HSM within a minute, where Vault's default is ten.
@@ -79,8 +97,7 @@ function hsmStanza(hsm: HsmSpec): Record<string, string | boolean> {
     ...(mechanism === undefined ? {} : { mechanism }),
     ...(rsaOaepHash === undefined ? {} : { rsa_oaep_hash: rsaOaepHash }),
     ...(hsm.generateKey ? { generate_key: true } : {}),
-    // The library's process gets a fixed list of variables, and those that are named here.
-    ...(library.env.length === 0 ? {} : { library_env: library.env.map(({ name }) => name).join(',') }),
+    ...libraryEnv(library),
   };
 }
 

@@ -162,6 +162,10 @@ export const hsm: z.ZodType<HsmSpec> = z
     placement: z.enum(['Sidecar', 'Engine']).default('Sidecar').meta({
       description: 'Where the library, slot and PIN are: in a container of their own, or in the engine’s.',
     }),
+    managedKeys: z.boolean().optional().meta({
+      description:
+        'Whether PKI and transit may use keys of this HSM (managed keys), by the kms_library of the name hsm.',
+    }),
     volumes: z
       .array(volume)
       .max(16)

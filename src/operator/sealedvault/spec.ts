@@ -40,6 +40,7 @@ export interface HsmSpec {
   readonly rsaOaepHash?: 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512' | undefined;
   readonly generateKey: boolean;
   readonly placement: 'Sidecar' | 'Engine';
+  readonly managedKeys?: boolean | undefined;
   readonly volumes: readonly HsmVolume[];
   readonly network: readonly { readonly cidr: string; readonly ports: readonly number[] }[];
 }

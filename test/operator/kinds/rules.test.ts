@@ -280,7 +280,7 @@ test('the samples of ceremonies are accepted', async () => {
     '--filename',
     file,
   ]);
-  expect(said.match(/created/g)).toHaveLength(4);
+  expect(said.match(/created/g)).toHaveLength(5);
 });
 
 test('columns and scale are as kubectl expects them', async () => {

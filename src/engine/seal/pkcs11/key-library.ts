@@ -1,34 +1,14 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { Backoff } from '../../../lib/backoff.ts';
-import { toHex, view } from '../../../lib/bytes.ts';
-import type { Clock } from '../../../lib/clock.ts';
-import type { Logger } from '../../../lib/log.ts';
-import type { Random } from '../../../lib/random.ts';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { view } from '../../../lib/bytes.ts';
 import type { Secret } from '../../../lib/secret.ts';
-import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
-import { HsmError } from './errors.ts';
 import {
   type FoundKey,
   type HeldKeyChoice,
   type HeldKeyOrder,
   type HeldKeyShape,
   MAX_HELD_BYTES,
-  orderFields,
 } from './held-key.ts';
 import { isObject, malformed, type Message, part, textField } from './message.ts';
-import { PinRefusals } from './pin-refusals.ts';
-import { ModuleProcess } from './process.ts';
-
-export interface KeyLibraryOptions {
-  /** Path of the PKCS#11 library. */
-  readonly lib: string;
-  /** The whole environment of its process. */
-  readonly libraryEnv: Readonly<Record<string, string>>;
-  readonly log: Logger;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly timing?: AgentTiming;
-}
 
 /** A key pair on a token, and the PIN that opens it. */
 export interface HeldKey {
@@ -36,28 +16,19 @@ export interface HeldKey {
   readonly pin: Secret;
 }
 
-/**
- * Keys that stay in an HSM, behind one library of a `kms_library` block. The library has a process of its own, started
- * with its first use.
- *
- * I1  One call at a time, each with a deadline, at which the process is killed.
- * I2  A call that failed is tried again with the library started anew, then with a new process; one that was late is not.
- * I3  A PIN that a token refused is not presented to it again while it is the same PIN.
- */
-export class KeyLibrary {
-  readonly #options: KeyLibraryOptions;
-  readonly #timing: AgentTiming;
-  readonly #backoff: Backoff;
-  readonly #refusals = new Map<string, PinRefusals>();
-  #tail: Promise<unknown> = Promise.resolve();
-  #process: ModuleProcess | undefined;
-  #failedStarts = 0;
-  #closed = false;
+/** Where a library of managed keys is: in a process of this one (held-library.ts), or behind an HSM agent (remote-held-keys.ts). */
+export interface HeldKeyPort {
+  /** @throws ERR_HSM_*, ERR_SEAL_BLOB */
+  call(key: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message>;
+  close(): Promise<void>;
+}
 
-  constructor(options: KeyLibraryOptions) {
-    this.#options = options;
-    this.#timing = options.timing ?? DEFAULT_TIMING;
-    this.#backoff = new Backoff({ initialMs: 50, maxMs: 5_000, random: options.random });
+/** Keys that stay in an HSM, behind one library of a `kms_library` block. */
+export class KeyLibrary {
+  readonly #port: HeldKeyPort;
+
+  constructor(port: HeldKeyPort) {
+    this.#port = port;
   }
 
   /** Finds a key; makes it when it is not there and a shape is given. @throws ERR_HSM_* */
@@ -65,7 +36,7 @@ export class KeyLibrary {
     key: HeldKey,
     generate: HeldKeyShape | undefined,
   ): Promise<FoundKey & { readonly publicKey: KeyObject }> {
-    const message = await this.#call(
+    const message = await this.#port.call(
       key,
       { op: 'find', ...(generate === undefined ? {} : { generate }) },
       none,
@@ -82,91 +53,16 @@ export class KeyLibrary {
 
   /** @returns a signature of a digest, as PKCS#11 has it. @throws ERR_HSM_* */
   async sign(key: HeldKey, order: Omit<SignOrder, 'op'>, digest: Uint8Array): Promise<Uint8Array> {
-    return outputOf(await this.#call(key, { op: 'sign', ...order }, digest));
+    return outputOf(await this.#port.call(key, { op: 'sign', ...order }, digest));
   }
 
   /** Opens what RSA-OAEP encrypted; the caller wipes it. @throws ERR_HSM_*, ERR_SEAL_BLOB */
   async decrypt(key: HeldKey, hash: SignOrder['hash'], ciphertext: Uint8Array): Promise<Uint8Array> {
-    return outputOf(await this.#call(key, { op: 'decrypt', hash }, ciphertext));
+    return outputOf(await this.#port.call(key, { op: 'decrypt', hash }, ciphertext));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#process?.kill();
-    await this.#tail;
-  }
-
-  #call(key: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
-    const run = this.#tail.then(() => this.#climb(key, order, input));
-    this.#tail = run.catch(() => {});
-    return run;
-  }
-
-  async #climb(key: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
-    for (const rung of ['none', 'library', 'process'] as const) {
-      try {
-        if (rung === 'process') await this.#discard();
-        const process = await this.#started();
-        return await this.#present(process, key, order, input, rung === 'library');
-      } catch (error) {
-        const failure = asHsmError(error);
-        if (failure.repair === 'process' || this.#process?.alive !== true) await this.#discard();
-        const final = failure.repair === 'none' || failure.code === 'ERR_HSM_TIMEOUT' || failure.terminal;
-        if (final || rung === 'process' || this.#closed) throw failure;
-        this.#options.log.debug({ rung, code: failure.code, hint: failure.hint }, 'managed keys: repairing');
-      }
-    }
-    throw unavailable();
-  }
-
-  async #present(
-    process: ModuleProcess,
-    { choice, pin }: HeldKey,
-    order: HeldKeyOrder,
-    input: Uint8Array,
-    fresh: boolean,
-  ): Promise<Message> {
-    const head = orderFields(this.#options.lib, choice, order, fresh);
-    return this.#refusalsOf(choice, pin).present(
-      () => pin.clone(),
-      async (presented) => {
-        const bytes = presented.borrow((each) => Uint8Array.from(each));
-        try {
-          return await process.request(head, { pin: bytes, input }, this.#timing.openMs);
-        } catch (error) {
-          throw asHsmError(error);
-        } finally {
-          bytes.fill(0);
-        }
-      },
-    );
-  }
-
-  // Of a token and a PIN: two keys with different PINs do not make each other forget.
-  #refusalsOf({ slot, tokenLabel }: HeldKeyChoice, pin: Secret): PinRefusals {
-    const digest = pin.borrow((bytes) => toHex(createHash('sha256').update(bytes).digest()));
-    const name = JSON.stringify([slot === undefined ? '' : String(slot), tokenLabel ?? '', digest]);
-    let refusals = this.#refusals.get(name);
-    if (refusals === undefined) this.#refusals.set(name, (refusals = new PinRefusals(this.#options.random)));
-    return refusals;
-  }
-
-  async #started(): Promise<ModuleProcess> {
-    if (this.#closed) throw unavailable();
-    if (this.#process?.alive === true) return this.#process;
-    const { libraryEnv, log, clock } = this.#options;
-    if (this.#failedStarts > 0) await clock.sleep(this.#backoff.next());
-    this.#failedStarts += 1;
-    this.#process = await ModuleProcess.start(libraryEnv, this.#timing.startMs, log, 'keys');
-    this.#failedStarts = 0;
-    this.#backoff.reset();
-    return this.#process;
-  }
-
-  async #discard(): Promise<void> {
-    const old = this.#process;
-    this.#process = undefined;
-    await old?.kill();
+  close(): Promise<void> {
+    return this.#port.close();
   }
 }
 
@@ -176,13 +72,4 @@ const none = new Uint8Array();
 
 function outputOf(message: Message): Uint8Array {
   return part(message, 'output', MAX_HELD_BYTES);
-}
-
-function asHsmError(error: unknown): HsmError {
-  if (error instanceof HsmError) return error;
-  return new HsmError('ERR_HSM_AGENT_UNAVAILABLE', { cause: error, repair: 'process' });
-}
-
-function unavailable(): HsmError {
-  return new HsmError('ERR_HSM_AGENT_UNAVAILABLE', { hint: 'the library of managed keys is closed' });
 }

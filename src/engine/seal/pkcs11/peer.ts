@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Logger } from '../../../lib/log.ts';
+import { Secret } from '../../../lib/secret.ts';
 import type { AgentPort } from './agent.ts';
 import { HsmError } from './errors.ts';
 import { frame, FrameReader } from './frames.ts';
 import { decodeMessage, encodeMessage, type Message, numberField } from './message.ts';
-import { type AgentOp, codecs, errorFields, type Fields, readOp, RENEW } from './protocol.ts';
+import { readOrder } from './held-key.ts';
+import type { HeldKeyPort } from './key-library.ts';
+import { type AgentOp, codecs, errorFields, type Fields, HELD, readOp, RENEW } from './protocol.ts';
 
 /** A message that has begun must end within this time. */
 const MESSAGE_MS = 10_000;
@@ -20,6 +23,8 @@ const NOTHING: Fields = { head: {}, parts: {} };
 export interface PeerOptions {
   /** Ends the agent; called when the one who asked for it has the answer. */
   readonly renew: () => void;
+  /** Managed keys, where they are served. */
+  readonly held?: HeldKeyPort | undefined;
   readonly messageMs?: number;
 }
 
@@ -31,7 +36,7 @@ export function servePeer(
   socket: Socket,
   agent: AgentPort,
   log: Logger,
-  { renew, messageMs = MESSAGE_MS }: PeerOptions,
+  { renew, held, messageMs = MESSAGE_MS }: PeerOptions,
 ): void {
   const reader = new FrameReader();
   const gone = new AbortController();
@@ -43,15 +48,19 @@ export function servePeer(
     if (!socket.destroyed) log.warn({ reason }, 'hsm agent: connection dropped');
     socket.destroy();
   };
+  const performed = (op: AgentOp | typeof RENEW | typeof HELD, message: Message): Promise<Fields> => {
+    if (op === RENEW) return Promise.resolve(NOTHING);
+    return op === HELD ? performHeld(held, message) : perform(agent, op, message, gone.signal);
+  };
   const enqueue = (bytes: Uint8Array): void => {
     waiting += 1;
     if (waiting > MAX_WAITING) throw new RangeError('too many requests at once');
     const message = decodeMessage(bytes);
     bytes.fill(0);
     const id = numberField(message.head, 'id');
-    const op = message.head['op'] === RENEW ? RENEW : readOp(message);
+    const op = opOf(message);
     tail = tail.then(async () => {
-      const answer = op === RENEW ? NOTHING : await answerTo(agent, op, message, gone.signal);
+      const answer = await answerTo(() => performed(op, message));
       waiting -= 1;
       for (const part of message.parts.values()) part.fill(0);
       if (socket.writableLength > MAX_UNREAD) drop('it does not read its answers');
@@ -90,14 +99,14 @@ export function servePeer(
   });
 }
 
-async function answerTo(
-  agent: AgentPort,
-  op: AgentOp,
-  message: Message,
-  signal: AbortSignal,
-): Promise<Fields> {
+function opOf(message: Message): AgentOp | typeof RENEW | typeof HELD {
+  const { op } = message.head;
+  return op === RENEW || op === HELD ? op : readOp(message);
+}
+
+async function answerTo(perform: () => Promise<Fields>): Promise<Fields> {
   try {
-    return await perform(agent, op, message, signal);
+    return await perform();
   } catch (error) {
     // What to repair is the agent's own affair: its peer only sees that it failed.
     if (error instanceof HsmError)
@@ -114,6 +123,18 @@ async function perform<K extends AgentOp>(
 ): Promise<Fields> {
   const codec = codecs[op];
   return codec.writeReply(await agent.call(op, codec.readRequest(message), { signal }));
+}
+
+async function performHeld(held: HeldKeyPort | undefined, message: Message): Promise<Fields> {
+  if (held === undefined)
+    throw new HsmError('ERR_HSM_AGENT_UNAVAILABLE', {
+      hint: 'this HSM agent serves no managed keys: set managed_keys = true in its configuration',
+    });
+  const { choice, order, pin, input } = readOrder(message);
+  using secret = Secret.own(pin);
+  const { head, parts } = await held.call({ choice, pin: secret }, order, input);
+  const { id: _id, ...fields } = head;
+  return { head: fields, parts: Object.fromEntries(parts) };
 }
 
 function hintOf(error: HsmError): { hint?: string } {

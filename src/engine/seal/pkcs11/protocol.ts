@@ -31,6 +31,9 @@ export interface AgentCalls {
 
 export type AgentOp = keyof AgentCalls;
 
+/** What a sidecar does with managed keys (held-key.ts), besides the operations. */
+export const HELD = 'held';
+
 /** What a sidecar answers by ending, besides the operations: it is started anew with the credentials of today. */
 export const RENEW = 'renew';
 export type Empty = Readonly<Record<never, never>>;

@@ -59,21 +59,34 @@ export class RemoteAgent implements AgentPort {
     body: AgentCalls[K]['request'],
     signal: AbortSignal | undefined,
   ): Promise<AgentCalls[K]['reply']> {
-    const { timing } = this.#options;
     const codec = codecs[op];
     const { head, parts } = codec.writeRequest(body);
+    return codec.readReply(await this.ask({ op, ...head }, parts, signal));
+  }
+
+  /**
+   * Sends what is asked for, over a new connection when the old one is gone.
+   * @returns an answer that carries no error
+   * @throws ERR_HSM_*, ERR_SEAL_BLOB, ERR_ABORTED
+   */
+  async ask(
+    head: Readonly<Record<string, unknown>>,
+    parts: Readonly<Record<string, Uint8Array>>,
+    signal?: AbortSignal,
+  ): Promise<Message> {
+    const { timing } = this.#options;
     const timeoutMs = timing.startMs + timing.openMs + LADDER_FACTOR * timing.callMs;
     let message: Message;
     try {
-      message = await (await this.#connect(signal)).request({ op, ...head }, parts, timeoutMs);
+      message = await (await this.#connect(signal)).request(head, parts, timeoutMs);
     } catch (error) {
       // The agent may have been replaced between two calls: the old connection shows it only now.
       if (!(error instanceof HsmError) || error.repair !== 'process') throw error;
-      message = await (await this.#connect(signal)).request({ op, ...head }, parts, timeoutMs);
+      message = await (await this.#connect(signal)).request(head, parts, timeoutMs);
     }
     const error = readError(message);
     if (error !== undefined) throw error;
-    return codec.readReply(message);
+    return message;
   }
 
   async #connect(signal: AbortSignal | undefined): Promise<Connection> {

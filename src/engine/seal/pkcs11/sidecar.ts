@@ -4,17 +4,20 @@ import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../../../lib/clock.ts';
 import { describeError, errorCode } from '../../../lib/errors.ts';
 import { attribute, blocks, names, parseHcl, scalarText } from '../../../lib/hcl/hcl.ts';
+import type { HclBody } from '../../../lib/hcl/tree.ts';
 import type { Logger } from '../../../lib/log.ts';
 import { type Random, systemRandom } from '../../../lib/random.ts';
 import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
+import { HeldLibrary } from './held-library.ts';
 import { servePeer } from './peer.ts';
 import { ownUid } from './socket-trust.ts';
 import { ModulePool } from './pool.ts';
 
 /**
  * The HSM agent as a program of its own, beside the engine in one pod: slot, PIN and vendor library exist in its
- * container only, and the engine gets six operations over a unix socket.
+ * container only, and the engine gets the operations of protocol.ts over a unix socket, with `managed_keys = true` also those
+ * of managed keys, by the same library in a process apart (held-library.ts).
  *
  * I1  The socket is 0600 in a folder of its own that nobody else can enter (0660 and the group's, when that is
  *     asked for): whoever may open it may use the key, and the kernel sees to who may (socket-trust.ts).
@@ -42,8 +45,11 @@ const MAX_CONNECTIONS = 16;
 export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   const { log, listenPath, allowGroup = false, signal, clock = systemClock, random = systemRandom } = options;
   let config: ModuleConfig;
+  let servesKeys: boolean;
   try {
-    config = readConfig(options);
+    const body = parseHcl(options.configText);
+    config = readConfig(body, options);
+    servesKeys = readServesKeys(body);
     await claim(listenPath, allowGroup);
   } catch (error) {
     log.error({ code: errorCode(error), reason: describeError(error) }, 'hsm agent: cannot start');
@@ -51,12 +57,14 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   }
   const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const supervisor = new ModulePool({ config, log, clock, random, timing });
+  const held = servesKeys ? new HeldLibrary({ ...config, log, clock, random, timing }) : undefined;
   const peers = new Set<Socket>();
   const renewal = new AbortController();
   const server = createServer((socket) => {
     peers.add(socket);
     socket.once('close', () => peers.delete(socket));
     servePeer(socket, supervisor, log, {
+      held,
       renew: () => {
         log.info({}, 'hsm agent: ends, to be started with the credentials of today');
         renewal.abort();
@@ -76,12 +84,20 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   } finally {
     server.close();
     for (const peer of peers) peer.destroy();
-    await supervisor.close();
+    await Promise.all([supervisor.close(), held?.close()]);
   }
 }
 
-function readConfig({ configText, env, log }: HsmAgentOptions): ModuleConfig {
-  const stanzas = blocks(parseHcl(configText), 'seal').filter(({ labels }) => labels[0] === 'pkcs11');
+function readServesKeys(body: HclBody): boolean {
+  const item = attribute(body, 'managed_keys');
+  const value = item === undefined ? 'false' : scalarText(item.value);
+  if (value !== 'true' && value !== 'false')
+    throw new Pkcs11ConfigInvalid('managed_keys must be true or false');
+  return value === 'true';
+}
+
+function readConfig(config: HclBody, { env, log }: HsmAgentOptions): ModuleConfig {
+  const stanzas = blocks(config, 'seal').filter(({ labels }) => labels[0] === 'pkcs11');
   if (stanzas.length > 1) throw new Pkcs11ConfigInvalid('there is more than one seal "pkcs11" stanza');
   const stanza: Record<string, string> = Object.create(null);
   const body = stanzas[0]?.body ?? { items: [] };
@@ -91,11 +107,11 @@ function readConfig({ configText, env, log }: HsmAgentOptions): ModuleConfig {
     if (value === undefined) throw new Pkcs11ConfigInvalid(`seal "pkcs11": ${name} must be one plain value`);
     stanza[name] = value;
   }
-  const { config, warnings } = parsePkcs11Config(stanza, env);
+  const { config: parsed, warnings } = parsePkcs11Config(stanza, env);
   for (const warning of warnings) log.warn({ warning }, 'hsm agent: configuration');
-  if (config.kind === 'agent')
+  if (parsed.kind === 'agent')
     throw new Pkcs11ConfigInvalid('an HSM agent cannot use another agent: remove agent_address');
-  return config;
+  return parsed;
 }
 
 /** Makes the folder when it is missing, refuses an open one, and takes a dead agent's socket away. */

@@ -1,7 +1,10 @@
 import { CeremonyCalls, type CeremonyState } from '../../../client/ceremony.ts';
 import type { VaultApi } from '../../../client/factory.ts';
 import { isSameToken, type SealRecord } from '../../sealedvault/seal-record.ts';
+import { hsm } from '../../sealedvault/schema.ts';
+import type { HsmSpec } from '../../sealedvault/spec.ts';
 import { TERMINAL } from '../note.ts';
+import type { Manifest } from '../plan/manifest.ts';
 import { type ActInput, type ActOutcome, unreachable, waiting } from './act.ts';
 import { ended, quorum } from './quorum.ts';
 
@@ -74,7 +77,7 @@ async function settle(client: VaultApi, outcome: ActOutcome, input: ActInput): P
     const message = 'The vault is under its new HSM, which wraps what the old one still wraps.';
     return { ...outcome, ...waiting('Collecting', 'Rewrapping', message) };
   }
-  const to = manifest.sealMigration?.to;
+  const to = targetOf(manifest);
   if (to !== undefined)
     await input.changeSeal((record) =>
       record.next?.ceremony === uid || !isSameToken(record.inForce, to) ? { inForce: to } : record,
@@ -83,11 +86,16 @@ async function settle(client: VaultApi, outcome: ActOutcome, input: ActInput): P
 }
 
 function withNext({ manifest }: ActInput): (record: SealRecord) => SealRecord {
-  const { sealMigration: move, ceremony } = manifest;
+  const to = targetOf(manifest);
   return (record) =>
-    record.next !== undefined || move === undefined
+    record.next !== undefined || to === undefined
       ? record
-      : { ...record, next: { hsm: move.to, ceremony: ceremony.uid } };
+      : { ...record, next: { hsm: to, ceremony: manifest.ceremony.uid } };
+}
+
+// With the defaults of today.
+function targetOf({ sealMigration: move }: Manifest): HsmSpec | undefined {
+  return move === undefined ? undefined : hsm.parse(move.to);
 }
 
 function withoutNext(uid: string): (record: SealRecord) => SealRecord {

@@ -69,6 +69,9 @@ export interface FrozenHolders {
   }[];
 }
 
+// With no default put in: the digest is of what was written.
+const asWritten = z.custom<HsmSpec>((value) => hsm.safeParse(value).success);
+
 const person = z.object({
   name: z.string(),
   fingerprint: z.string(),
@@ -103,7 +106,7 @@ const schema: z.ZodType<Manifest> = z.strictObject({
   requester: z.string().optional(),
   rootTokenTo: z.string().optional(),
   ttl: z.string().optional(),
-  sealMigration: z.object({ from: hsm, to: hsm, dryRun: z.literal(true).optional() }).optional(),
+  sealMigration: z.object({ from: asWritten, to: asWritten, dryRun: z.literal(true).optional() }).optional(),
   keyTest: z.literal('Required').optional(),
   expiresAt: z.string(),
   nonce: z.string(),

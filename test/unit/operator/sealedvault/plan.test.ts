@@ -41,6 +41,11 @@ const template = (made: Plan): Template =>
 const configOf = (made: Plan): Record<string, string> =>
   find(made, 'ConfigMap', 'demo-config')['data'] as Record<string, string>;
 
+interface Rendered {
+  readonly engine: { readonly kms_library?: { readonly pkcs11: object } };
+  readonly agent: { readonly managed_keys?: boolean } | undefined;
+}
+
 describe('the plan', () => {
   test('is the same for the same world, and its own result needs no other status', () => {
     const vault = sampleVault();
@@ -203,6 +208,31 @@ describe('the plan', () => {
     const labelled = planned(sampleVault()).labels[0]?.labels ?? {};
     expect(planned(sampleVault(), healthy({ pods: [podWith({}, labelled)] })).labels).toEqual([]);
     expect(planned(sampleVault(), healthy({ pods: [podWith(undefined, labelled)] })).labels).toEqual([]);
+  });
+
+  test('offers the library of its HSM to managed keys, when it is told to', () => {
+    const of = (change: object): Rendered => {
+      const vault = sampleVault((spec) => Object.assign(spec['hsm'] as object, change));
+      const config = configOf(planned(vault));
+      return {
+        engine: JSON.parse(config['engine.json'] ?? '{}'),
+        agent: config['agent.json'] === undefined ? undefined : JSON.parse(config['agent.json']),
+      };
+    };
+    const off = of({});
+    expect([off.engine.kms_library, off.agent?.managed_keys]).toEqual([undefined, undefined]);
+    const on = of({ managedKeys: true });
+    const address = 'unix:///run/hsm/private/agent.sock';
+    expect(on.engine.kms_library).toEqual({ pkcs11: { name: 'hsm', agent_address: address } });
+    expect(on.agent?.managed_keys).toBe(true);
+    const alone = of({ managedKeys: true, placement: 'Engine' });
+    expect(alone.engine.kms_library?.pkcs11).toEqual({
+      name: 'hsm',
+      library: '/usr/lib/softhsm/libsofthsm2.so',
+      library_env: 'SOFTHSM2_CONF',
+    });
+    for (const { engine } of [on, alone])
+      expect(parseEngineConfig(JSON.stringify(engine), {}).config.kmsLibraries).toHaveLength(1);
   });
 
   test('has two HSMs beside each other while a ceremony goes on, each with what is its own', () => {
