@@ -79,12 +79,13 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   ],
 ]);
 
-/** What a wrong ciphertext looks like; SoftHSM has one code for it and for a token that is gone. */
+/** What a wrong ciphertext looks like; SoftHSM (and Kryoptic, for RSA) has one code for it and for a token that is gone. */
 const MAYBE_CIPHERTEXT: readonly number[] = [
   CKR.GENERAL_ERROR,
   CKR.FUNCTION_FAILED,
   CKR.ARGUMENTS_BAD,
   CKR.DATA_LEN_RANGE,
+  CKR.DEVICE_ERROR,
   CKR.ENCRYPTED_DATA_INVALID,
   CKR.ENCRYPTED_DATA_LEN_RANGE,
   CKR.AEAD_DECRYPT_FAILED,

@@ -97,7 +97,7 @@ function notFoundHint(tokens: readonly Token[], choice: TokenChoice): string {
     ...(choice.serial === undefined ? [] : [`serial ${JSON.stringify(choice.serial)}`]),
   ].join(', ');
   if (tokens.length === 0) {
-    return `${wanted}: the library shows no token at all (with p11-kit: is its server up, and its socket open to this user?)`;
+    return `${wanted}: the library shows no token at all (with p11-kit: is its server up, and its socket open to this user? with Kryoptic: does KRYOPTIC_CONF name its configuration?)`;
   }
   const shown = tokens
     .filter((token) => (token.flags & CKF_TOKEN.INITIALIZED) !== 0)
