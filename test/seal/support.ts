@@ -21,6 +21,8 @@ export const CONTEXT: SealContext = {
 export const SIGNAL: AbortSignal = new AbortController().signal;
 
 export interface TestToken {
+  /** Path of its PKCS#11 library. */
+  readonly lib: string;
   readonly dir: string;
   readonly tokens: string;
   readonly conf: string;
@@ -44,6 +46,7 @@ export function makeToken(pin = 'canary-Pin-1234', label = 'seal'): TestToken {
   addToken(env, pin, label);
   const { slot, serial } = slotOf(env, label);
   return {
+    lib: SOFTHSM,
     dir,
     tokens,
     conf,
@@ -87,7 +90,7 @@ export function makeKey(
 
 /** Does something to a token behind the back of whoever uses it. @returns what was printed */
 export function pkcs11Tool(token: TestToken, args: readonly string[]): string {
-  const login = ['--module', SOFTHSM, '--token-label', token.label, '--login', '--pin', 'env:P11_TEST_PIN'];
+  const login = ['--module', token.lib, '--token-label', token.label, '--login', '--pin', 'env:P11_TEST_PIN'];
   const env = { ...process.env, ...token.env, P11_TEST_PIN: token.pin };
   return execFileSync('pkcs11-tool', [...login, ...args], { env, stdio: 'pipe' }).toString();
 }
@@ -111,7 +114,7 @@ export function memoryLog(): Logger & { readonly lines: LogLine[] } {
 
 export function configOf(token: TestToken, stanza: Record<string, string> = {}): Pkcs11Config {
   const base = {
-    lib: SOFTHSM,
+    lib: token.lib,
     token_label: token.label,
     pin: token.pin,
     key_label: 'root',
