@@ -226,6 +226,15 @@ describe('managed keys behind the HSM agent', () => {
     expect(JSON.stringify(log.lines)).not.toContain(pin);
   });
 
+  test('are used by many requests at once, more than the agent lets wait on a connection', async () => {
+    exit = start({ configText: serving() });
+    await using library = keys();
+    await library.find(key(), { bits: 256, use: 'sign' });
+    const signed = await Promise.all(Array.from({ length: 40 }, () => library.sign(key(), order, digest)));
+    expect(new Set(signed.map((each) => Buffer.from(each).toString('hex'))).size).toBe(40);
+    expect(log.lines.filter(({ message }) => message.includes('connection dropped'))).toEqual([]);
+  });
+
   test('with a wrong PIN say so, and the seal goes on', async () => {
     exit = start({ configText: serving() });
     await using library = keys();

@@ -115,6 +115,10 @@ export class HeldLibrary implements HeldKeyPort {
     if (this.#failedStarts > 0) await clock.sleep(this.#backoff.next());
     this.#failedStarts += 1;
     this.#process = await ModuleProcess.start(libraryEnv, this.#timing.startMs, log, 'keys');
+    if (this.#closed) {
+      await this.#discard();
+      throw unavailable();
+    }
     this.#failedStarts = 0;
     this.#backoff.reset();
     return this.#process;

@@ -10,12 +10,25 @@ import { RemoteAgent, type RemoteOptions } from './remote.ts';
  */
 export class RemoteHeldKeys implements HeldKeyPort {
   readonly #agent: RemoteAgent;
+  #tail: Promise<unknown> = Promise.resolve();
 
   constructor(options: RemoteOptions) {
     this.#agent = new RemoteAgent(options);
   }
 
-  async call({ choice, pin }: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
+  // The agent works on one call at a time, and drops a connection on which many wait.
+  call(key: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
+    const run = this.#tail.then(() => this.#ask(key, order, input));
+    this.#tail = run.catch(() => {});
+    return run;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+    await this.#tail;
+  }
+
+  async #ask({ choice, pin }: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
     const presented = pin.borrow((bytes) => Uint8Array.from(bytes));
     try {
       const head = orderFields('', choice, order, false);
@@ -23,9 +36,5 @@ export class RemoteHeldKeys implements HeldKeyPort {
     } finally {
       presented.fill(0);
     }
-  }
-
-  close(): Promise<void> {
-    return this.#agent.close();
   }
 }
