@@ -36,10 +36,11 @@ import { BREAK_GLASS, createBreakGlassSeal } from './seal/break-glass.ts';
 import { createShamirSeal } from './seal/shamir.ts';
 import type { EarlyProcess } from './seal/pkcs11/early.ts';
 import { createPkcs11Seal } from './seal/pkcs11/pkcs11.ts';
-import { environmentOfOne, parsePkcs11Config } from './seal/pkcs11/config.ts';
+import { environmentOfOne, parsePkcs11Config, type Pkcs11Config } from './seal/pkcs11/config.ts';
 import { DEFAULT_TIMING } from './seal/pkcs11/agent.ts';
 import { HeldLibrary } from './seal/pkcs11/held-library.ts';
 import { type HeldKeyPort, KeyLibrary } from './seal/pkcs11/key-library.ts';
+import { sealKeyNames } from './seal/pkcs11/seal-key-names.ts';
 import { RemoteHeldKeys } from './seal/pkcs11/remote-held-keys.ts';
 import { libraryEnvironment } from './seal/pkcs11/library-env.ts';
 import { buildDate, version } from './version.ts';
@@ -98,12 +99,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     reload: () => Promise.resolve(reloadCertificates()),
   });
   const recovery = config.recoveryMode || options.recovery === true;
-  const { seal, migrateFrom } = createSeals(options, services.metrics, recovery);
+  const seals: Pkcs11Config[] = [];
+  const { seal, migrateFrom } = createSeals(options, services.metrics, recovery, seals);
   const keyRandom = config.augmentEntropy
     ? augmentedKeyRandom(random, (length) => seal.random(length, { signal: ended.signal }))
     : plainKeyRandom(random);
   const keyLibraries = new Map(
-    config.kmsLibraries.map(({ name, where }) => [name, new KeyLibrary(heldKeysOf(where, options))]),
+    config.kmsLibraries.map(({ name, where }) => [name, new KeyLibrary(heldKeysOf(where, options, seals))]),
   );
   const core = new Core({
     sealName: config.seal.stanza['name'] || config.seal.type,
@@ -187,10 +189,16 @@ function recoveryHandler(
   return createRecoveryPipeline(mode);
 }
 
-function heldKeysOf(where: KmsLibraryPlace, { env, log, clock, random }: EngineOptions): HeldKeyPort {
+function heldKeysOf(
+  where: KmsLibraryPlace,
+  { env, log, clock, random }: EngineOptions,
+  seals: readonly Pkcs11Config[],
+): HeldKeyPort {
   if (where.kind === 'agent') return new RemoteHeldKeys({ ...where, clock, random, timing: DEFAULT_TIMING });
   const libraryEnv = libraryEnvironment(env, where.libraryEnv);
-  return new HeldLibrary({ lib: where.library, libraryEnv, log: log.part('seals'), clock, random });
+  const lib = where.library;
+  const sealKeys = sealKeyNames(lib, seals);
+  return new HeldLibrary({ lib, libraryEnv, sealKeys, log: log.part('seals'), clock, random });
 }
 
 /** The seal of the vault, and one that it may migrate away from; or both in one, when a ceremony changes it. */
@@ -198,20 +206,23 @@ function createSeals(
   options: EngineOptions,
   metrics: Metrics,
   recovery: boolean,
+  configs: Pkcs11Config[],
 ): { readonly seal: Seal; readonly migrateFrom: Seal | undefined } {
   const { config } = options;
-  const seal = createSeal([config.seal, ...config.moreSeals], options, metrics);
+  const seal = createSeal([config.seal, ...config.moreSeals], options, metrics, configs);
   if (config.migrateFrom === undefined) return { seal, migrateFrom: undefined };
-  const from = createSeal([config.migrateFrom], options, metrics);
+  const from = createSeal([config.migrateFrom], options, metrics, configs);
   if (config.migrateByCeremony && !recovery && isHsmSeal(from) && isHsmSeal(seal))
     return { seal: new HandoverSeal({ from, to: seal }), migrateFrom: undefined };
   return { seal, migrateFrom: from };
 }
 
+/** @param configs told of each seal's configuration */
 function createSeal(
   stanzas: readonly SealStanza[],
   { config: whole, env, log, clock, random, earlyAgent }: EngineOptions,
   metrics: Metrics,
+  configs: Pkcs11Config[],
 ): Seal {
   if (stanzas.some(({ type }) => type === 'shamir')) return createShamirSeal(random);
   if (stanzas.some(({ type }) => type === BREAK_GLASS)) return createBreakGlassSeal();
@@ -220,6 +231,7 @@ function createSeal(
     const { stanza, name, type } = each;
     const { config, warnings } = parsePkcs11Config(stanza, alone ? env : environmentOfOne(stanza, name, env));
     for (const warning of warnings) log.warn({}, warning);
+    configs.push(config);
     const ports = { log: log.part('seals'), clock, random, meter: sealMeter(metrics, type) };
     const early = earlyAgent === undefined || each !== whole.seal ? {} : { early: earlyAgent };
     return { name, seal: createPkcs11Seal({ config, ...ports, ...early }) };

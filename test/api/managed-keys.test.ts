@@ -166,6 +166,14 @@ describe('sys/managed-keys', () => {
     expect((await testSign('no-such-id')).body.errors[0]).toContain('named by key_id is never made');
   });
 
+  test('does nothing with the key that seals the vault, and makes none under its name', async () => {
+    const seal = { token_label: engine.token.label, pin: engine.token.pin, key_label: 'root' };
+    await put('seal-key', seal);
+    expect((await testSign('seal-key')).body.errors[0]).toContain('seals this vault');
+    await put('seal-key', { ...seal, key_label: 'beside' });
+    expect((await testSign('seal-key')).status).toBe(204);
+  });
+
   test('does not make a key that it may not make, and says what is wrong', async () => {
     await put('absent', { allow_generate_key: false });
     const absent = await testSign('absent');

@@ -20,6 +20,7 @@ import {
   CONTEXT,
   children,
   configOf,
+  makeKey,
   makeSeal,
   makeToken,
   memoryLog,
@@ -233,6 +234,30 @@ describe('managed keys behind the HSM agent', () => {
     const signed = await Promise.all(Array.from({ length: 40 }, () => library.sign(key(), order, digest)));
     expect(new Set(signed.map((each) => Buffer.from(each).toString('hex'))).size).toBe(40);
     expect(log.lines.filter(({ message }) => message.includes('connection dropped'))).toEqual([]);
+  });
+
+  test('never are the key that seals the vault, nor stand beside it under its name', async () => {
+    exit = start({ configText: serving() });
+    await using library = keys();
+    await using seal = remote();
+    await seal.open({ ...call, allowGenerateKey: true });
+    const sealing = (keyType: 'rsa' | 'ec', keyLabel = 'root'): HeldKey => ({
+      choice: { tokenLabel: token.label, keyLabel, keyType, forceRwSession: false },
+      pin: Secret.fromText(token.pin),
+    });
+    const refused = { code: 'ERR_HSM_KEY_UNUSABLE', hint: expect.stringContaining('seals this vault') };
+    await expect(library.find(sealing('ec'), { bits: 256, use: 'sign' })).rejects.toMatchObject(refused);
+    // A pair of that name would make the key of the seal ambiguous.
+    await seal.open({ ...call, allowGenerateKey: false });
+    await library.find(sealing('ec', 'other'), { bits: 256, use: 'sign' });
+    makeKey(token, 'rsa:2048', 'root', '01');
+    const ciphertext = new Uint8Array(256);
+    await expect(library.decrypt(sealing('rsa'), 'sha1', ciphertext)).rejects.toMatchObject(refused);
+    const { choice, pin: sealPin } = sealing('rsa');
+    const { keyLabel: _, ...byId } = { ...choice, keyId: '01' };
+    await expect(library.decrypt({ choice: byId, pin: sealPin }, 'sha1', ciphertext)).rejects.toMatchObject(
+      refused,
+    );
   });
 
   test('with a wrong PIN say so, and the seal goes on', async () => {

@@ -46,20 +46,25 @@ export interface FoundKey {
 /** Digests, ciphertexts, signatures and public keys are shorter. */
 export const MAX_HELD_BYTES = 4096;
 
-/** @param fresh whether the library is to be started anew before */
+/** A key that seals a vault, as its configuration names it: what is given must fit. */
+export interface SealKeyName {
+  readonly keyLabel?: string;
+  /** Lower-case hex. */
+  readonly keyId?: string;
+}
+
+/** @param lib path of the library for its process; its name for an HSM agent */
 export function orderFields(
   lib: string,
   choice: HeldKeyChoice,
   order: HeldKeyOrder,
-  fresh: boolean,
 ): Record<string, unknown> {
   const { slot, ...rest } = choice;
-  return { lib, fresh, order, choice: { ...rest, ...(slot === undefined ? {} : { slot: String(slot) }) } };
+  return { lib, order, choice: { ...rest, ...(slot === undefined ? {} : { slot: String(slot) }) } };
 }
 
 export interface ReadOrder {
   readonly lib: string;
-  readonly fresh: boolean;
   readonly choice: HeldKeyChoice;
   readonly order: HeldKeyOrder;
   readonly pin: Uint8Array;
@@ -68,11 +73,10 @@ export interface ReadOrder {
 
 /** @throws ERR_HSM_AGENT_UNAVAILABLE */
 export function readOrder(message: Message): ReadOrder {
-  const { choice, order, fresh } = message.head;
+  const { choice, order } = message.head;
   if (!isObject(choice) || !isObject(order)) throw malformed();
   return {
     lib: textField(message.head, 'lib'),
-    fresh: fresh === true,
     choice: readChoice(choice),
     order: readWhat(order),
     pin: part(message, 'pin', MAX_PIN_BYTES),
@@ -84,12 +88,33 @@ function readChoice(choice: Readonly<Record<string, unknown>>): HeldKeyChoice {
   const optional = (name: 'tokenLabel' | 'keyLabel' | 'keyId'): Partial<HeldKeyChoice> =>
     choice[name] === undefined ? {} : { [name]: textField(choice, name) };
   return {
-    ...(choice['slot'] === undefined ? {} : { slot: BigInt(textField(choice, 'slot')) }),
+    ...(choice['slot'] === undefined ? {} : { slot: slotField(choice) }),
     ...optional('tokenLabel'),
     ...optional('keyLabel'),
     ...optional('keyId'),
     keyType: choice['keyType'] === 'ec' ? 'ec' : 'rsa',
     forceRwSession: choice['forceRwSession'] === true,
+  };
+}
+
+function slotField(choice: Readonly<Record<string, unknown>>): bigint {
+  const slot = textField(choice, 'slot');
+  if (!/^\d{1,20}$/.test(slot)) throw malformed();
+  return BigInt(slot);
+}
+
+/** What the parent of the process says besides: it alone knows. */
+export function readHouseRules(message: Message): { fresh: boolean; sealKeys: SealKeyName[] } {
+  const { fresh, sealKeys } = message.head;
+  if (!Array.isArray(sealKeys)) throw malformed();
+  return { fresh: fresh === true, sealKeys: sealKeys.map(readSealKey) };
+}
+
+function readSealKey(value: unknown): SealKeyName {
+  if (!isObject(value)) throw malformed();
+  return {
+    ...(value['keyLabel'] === undefined ? {} : { keyLabel: textField(value, 'keyLabel') }),
+    ...(value['keyId'] === undefined ? {} : { keyId: textField(value, 'keyId') }),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Random } from '../../../lib/random.ts';
 import type { Secret } from '../../../lib/secret.ts';
 import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { HsmError } from './errors.ts';
-import { type HeldKeyChoice, type HeldKeyOrder, orderFields } from './held-key.ts';
+import { type HeldKeyChoice, type HeldKeyOrder, orderFields, type SealKeyName } from './held-key.ts';
 import type { HeldKey, HeldKeyPort } from './key-library.ts';
 import type { Message } from './message.ts';
 import { PinRefusals } from './pin-refusals.ts';
@@ -18,6 +18,8 @@ export interface HeldLibraryOptions {
   readonly lib: string;
   /** The whole environment of its process. */
   readonly libraryEnv: Readonly<Record<string, string>>;
+  /** Keys behind the same library that seal this vault: nobody signs or decrypts by them. */
+  readonly sealKeys: readonly SealKeyName[];
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -83,7 +85,8 @@ export class HeldLibrary implements HeldKeyPort {
     input: Uint8Array,
     fresh: boolean,
   ): Promise<Message> {
-    const head = orderFields(this.#options.lib, choice, order, fresh);
+    const { lib, sealKeys } = this.#options;
+    const head = { ...orderFields(lib, choice, order), fresh, sealKeys };
     return this.#refusalsOf(choice, pin).present(
       () => pin.clone(),
       async (presented) => {

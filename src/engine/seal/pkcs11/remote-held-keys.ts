@@ -31,7 +31,7 @@ export class RemoteHeldKeys implements HeldKeyPort {
   async #ask({ choice, pin }: HeldKey, order: HeldKeyOrder, input: Uint8Array): Promise<Message> {
     const presented = pin.borrow((bytes) => Uint8Array.from(bytes));
     try {
-      const head = orderFields('', choice, order, false);
+      const head = orderFields('', choice, order);
       return await this.#agent.ask({ op: HELD, ...head }, { pin: presented, input });
     } finally {
       presented.fill(0);

@@ -11,6 +11,7 @@ import { type AgentTiming, DEFAULT_TIMING } from './agent.ts';
 import { type ModuleConfig, parsePkcs11Config, Pkcs11ConfigInvalid } from './config.ts';
 import { HeldLibrary } from './held-library.ts';
 import { servePeer } from './peer.ts';
+import { sealKeyNames } from './seal-key-names.ts';
 import { ownUid } from './socket-trust.ts';
 import { ModulePool } from './pool.ts';
 
@@ -57,7 +58,8 @@ export async function runHsmAgent(options: HsmAgentOptions): Promise<number> {
   }
   const timing = options.timing ?? { ...DEFAULT_TIMING, ...config.timing };
   const supervisor = new ModulePool({ config, log, clock, random, timing });
-  const held = servesKeys ? new HeldLibrary({ ...config, log, clock, random, timing }) : undefined;
+  const sealKeys = sealKeyNames(config.lib, [config]);
+  const held = servesKeys ? new HeldLibrary({ ...config, sealKeys, log, clock, random, timing }) : undefined;
   const peers = new Set<Socket>();
   const renewal = new AbortController();
   const server = createServer((socket) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Handle, PKCS11 } from 'pkcs11js';
 import { equalBytes } from '../../../../lib/bytes.ts';
 import { HsmError } from '../errors.ts';
-import type { FoundKey, HeldKeyChoice, ReadOrder } from '../held-key.ts';
+import type { FoundKey, HeldKeyChoice, ReadOrder, SealKeyName } from '../held-key.ts';
 import { CKF_SESSION } from './cryptoki.ts';
 import { faultOf } from './fault.ts';
 import { generatePair } from './held-generate.ts';
@@ -18,6 +18,12 @@ interface Done {
   readonly part: Uint8Array;
 }
 
+interface Order extends Omit<ReadOrder, 'pin' | 'input'> {
+  /** Whether the library is to be started anew before. */
+  readonly fresh: boolean;
+  readonly sealKeys: readonly SealKeyName[];
+}
+
 interface LoggedIn {
   readonly session: Handle;
   readonly readWrite: boolean;
@@ -31,12 +37,18 @@ export class HeldKeys {
   readonly #sessions = new Map<string, LoggedIn>();
 
   /** @throws ERR_HSM_* */
-  perform(order: Omit<ReadOrder, 'pin' | 'input'>, pin: Uint8Array, input: Uint8Array): Done {
-    const { choice, order: what } = order;
+  perform(order: Order, pin: Uint8Array, input: Uint8Array): Done {
+    const { choice, order: what, sealKeys } = order;
     const lib = this.#started(order.lib, order.fresh);
     const generates = what.op === 'find' && what.generate !== undefined;
     const session = this.#session(lib, choice, pin, generates);
     const pair = findPair(lib, session, choice);
+    // A pair that is made beside the seal's key under its name would be in the seal's way.
+    if (sealKeys.some((sealKey) => isNamed(pair ?? { keyId: '', ...choice }, sealKey))) {
+      throw new HsmError('ERR_HSM_KEY_UNUSABLE', {
+        hint: `${describe(choice)} is the name of the key that seals this vault, which does nothing else`,
+      });
+    }
     switch (what.op) {
       case 'find': {
         if (pair !== undefined || what.generate === undefined) return found(needed(pair, choice), false);
@@ -96,6 +108,12 @@ export class HeldKeys {
     }
     this.#sessions.clear();
   }
+}
+
+function isNamed(key: SealKeyName, { keyLabel, keyId }: SealKeyName): boolean {
+  return (
+    (keyLabel === undefined || key.keyLabel === keyLabel) && (keyId === undefined || key.keyId === keyId)
+  );
 }
 
 function needed(pair: HeldPair | undefined, choice: HeldKeyChoice): HeldPair {

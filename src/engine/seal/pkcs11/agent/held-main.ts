@@ -1,4 +1,4 @@
-import { readOrder } from '../held-key.ts';
+import { readHouseRules, readOrder } from '../held-key.ts';
 import { encodeMessage } from '../message.ts';
 import { HeldKeys } from './held-keys.ts';
 import { serve } from './serve.ts';
@@ -11,8 +11,9 @@ const keys = new HeldKeys();
 
 serve((message, id) => {
   const { pin, input, ...order } = readOrder(message);
+  const rules = readHouseRules(message);
   try {
-    const { head, part } = keys.perform(order, pin, input);
+    const { head, part } = keys.perform({ ...order, ...rules }, pin, input);
     const encoded = encodeMessage({ id, ...head }, { output: part });
     part.fill(0);
     return encoded;
