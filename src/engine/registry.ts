@@ -105,7 +105,7 @@ function tokenPort({
       entityId === '' ? [] : (await identity.policiesOf(entityId)).identityPolicies,
     revoke: (hash) => tokens.revoke(hash),
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
-    sweep: () => tokens.sweep(),
+    startTidy: () => tokens.startTidy(),
     now: () => Math.floor(clock.now() / 1000),
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;

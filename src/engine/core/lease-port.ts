@@ -41,8 +41,8 @@ export function leasePort({ leases, tokens }: Vault): SysPort['leases'] {
       return undefined;
     },
     tidy: async () => {
-      await tokens.sweep();
-      await leases.sweep();
+      await tokens.tidy();
+      await leases.tidy(async (hash) => (await tokens.byHash(hash)) !== undefined);
     },
     irrevocable: async () =>
       (await leases.irrevocable()).map(({ id, mount, error }) => ({ id, mount, error: error ?? '' })),

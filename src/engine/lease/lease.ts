@@ -6,6 +6,7 @@ import type { Random } from '../../lib/random.ts';
 import { leaseTtl } from '../logical/grant-ttl.ts';
 import type { HeldLease, SecretLease, SecretRenewal } from '../logical/lease.ts';
 import type { LeaseTtl, TokenEntry } from '../logical/request.ts';
+import type { Due } from '../logical/expiry-index.ts';
 import type { Storage } from '../logical/storage.ts';
 import { type Lease, LeaseRecords } from './records.ts';
 
@@ -160,7 +161,9 @@ export class Leases {
     const lease = await this.#records.byId(id);
     if (lease === undefined) return;
     await this.#expire(lease.key);
-    const turn = this.#revokeDue(lease.key, new Set()).catch(() => undefined);
+    const turn = this.#mutex
+      .run(lease.key, () => this.#revokeDue(lease.key, new Set()))
+      .catch(() => undefined);
     await Promise.race([turn, this.#options.clock.sleep(MOMENT_MS)]);
   }
 
@@ -194,8 +197,22 @@ export class Leases {
     const due = await this.#records.due(this.#now());
     const failing = new Set<string>();
     for (let offset = 0; offset < due.length && signal?.aborted !== true; offset += AT_ONCE)
-      await Promise.all(due.slice(offset, offset + AT_ONCE).map((key) => this.#revokeDue(key, failing)));
+      await Promise.all(due.slice(offset, offset + AT_ONCE).map((each) => this.#sweepOne(each, failing)));
     return due.length;
+  }
+
+  /** Mends indexes that a lease lost, and revokes the leases of tokens that are gone. */
+  async tidy(hasToken: (hash: string) => Promise<boolean>): Promise<void> {
+    for await (const key of this.#records.all()) {
+      const orphan = await this.#mutex.run(key, async () => {
+        const lease = await this.#records.byKey(key);
+        if (lease === undefined) return false;
+        await this.#records.mend(lease);
+        return lease.token !== '' && !(await hasToken(lease.token));
+      });
+      if (orphan) await this.#expire(key);
+    }
+    await this.sweep();
   }
 
   async irrevocable(): Promise<Lease[]> {
@@ -221,29 +238,36 @@ export class Leases {
 
   // The renewal that came first wins: what is not due any more is left alone.
   // The rest of an engine that failed in this round waits for a later one, so that it does not hold up the others.
-  #revokeDue(key: string, failing: Set<string>): Promise<void> {
-    return this.#mutex.run(key, async () => {
-      const lease = await this.#records.byKey(key);
-      if (lease === undefined || lease.dueTime === 0 || lease.dueTime > this.#now()) return;
-      if (failing.has(lease.mount)) {
-        await this.#records.replace(lease, { ...lease, dueTime: this.#now() + RETRY_SECONDS });
-        return;
-      }
-      const error = await this.#takeBack(lease);
-      if (error === undefined) {
-        await this.#records.remove(lease);
-        this.#options.onRemoved?.(lease.id);
-        return;
-      }
-      failing.add(lease.mount);
-      const failures = lease.failures + 1;
-      const givenUp = failures >= MAX_FAILURES;
-      await this.#records.replace(lease, {
-        ...lease,
-        failures,
-        dueTime: givenUp ? 0 : this.#now() + this.#delay(failures),
-        ...(givenUp ? { error } : {}),
-      });
+  #sweepOne(due: Due, failing: Set<string>): Promise<void> {
+    return this.#mutex.run(due.id, async () => {
+      const lease = await this.#records.byKey(due.id);
+      if (lease?.dueTime === due.time) await this.#revokeDue(due.id, failing);
+      else await this.#records.dropDue(due);
+    });
+  }
+
+  // By whoever holds the key.
+  async #revokeDue(key: string, failing: Set<string>): Promise<void> {
+    const lease = await this.#records.byKey(key);
+    if (lease === undefined || lease.dueTime === 0 || lease.dueTime > this.#now()) return;
+    if (failing.has(lease.mount)) {
+      await this.#records.replace(lease, { ...lease, dueTime: this.#now() + RETRY_SECONDS });
+      return;
+    }
+    const error = await this.#takeBack(lease);
+    if (error === undefined) {
+      await this.#records.remove(lease);
+      this.#options.onRemoved?.(lease.id);
+      return;
+    }
+    failing.add(lease.mount);
+    const failures = lease.failures + 1;
+    const givenUp = failures >= MAX_FAILURES;
+    await this.#records.replace(lease, {
+      ...lease,
+      failures,
+      dueTime: givenUp ? 0 : this.#now() + this.#delay(failures),
+      ...(givenUp ? { error } : {}),
     });
   }
 

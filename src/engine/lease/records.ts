@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../lib/json.ts';
-import { createExpiryIndex, type ExpiryIndex } from '../logical/expiry-index.ts';
-import { getJson, jsonPut, type Storage, type StorageOperation } from '../logical/storage.ts';
+import { createExpiryIndex, type Due, type ExpiryIndex } from '../logical/expiry-index.ts';
+import { getJson, jsonPut, names, type Storage, type StorageOperation } from '../logical/storage.ts';
 
 /** A lease as it is stored; times are seconds since the epoch. */
 export interface Lease {
@@ -26,8 +26,6 @@ export interface Lease {
   readonly error?: string;
 }
 
-const PAGE = 500;
-
 /** Leases in storage with their indexes by path, token and time; each change is one atomic write. */
 export class LeaseRecords {
   readonly #storage: Storage;
@@ -50,12 +48,20 @@ export class LeaseRecords {
   add(lease: Lease): Promise<void> {
     return this.#storage.write([
       jsonPut(`lease/${lease.key}`, lease),
-      { type: 'put', key: `path/${lease.id}`, value: new Uint8Array() },
-      ...(lease.token === ''
-        ? []
-        : [{ type: 'put', key: `token/${lease.token}/${lease.key}`, value: new Uint8Array() } as const]),
+      ...indexes(lease).map((key) => ({ type: 'put', key, value: new Uint8Array() }) as const),
       ...this.#expiry.set(lease.key, 0, lease.dueTime),
     ]);
+  }
+
+  /** Writes the indexes that lead to a lease and are missing. */
+  async mend(lease: Lease): Promise<void> {
+    const missing: StorageOperation[] = [];
+    for (const key of indexes(lease))
+      if ((await this.#storage.get(key)) === undefined)
+        missing.push({ type: 'put', key, value: new Uint8Array() });
+    if (lease.dueTime !== 0 && !(await this.#expiry.has(lease.key, lease.dueTime)))
+      missing.push(...this.#expiry.set(lease.key, 0, lease.dueTime));
+    if (missing.length > 0) await this.#storage.write(missing);
   }
 
   replace(before: Lease, after: Lease): Promise<void> {
@@ -69,15 +75,14 @@ export class LeaseRecords {
   remove(lease: Lease): Promise<void> {
     return this.#storage.write([
       { type: 'delete', key: `lease/${lease.key}` },
-      { type: 'delete', key: `path/${lease.id}` },
-      ...(lease.token === '' ? [] : [{ type: 'delete', key: `token/${lease.token}/${lease.key}` } as const]),
+      ...indexes(lease).map((key) => ({ type: 'delete', key }) as const),
       ...this.#expiry.set(lease.key, lease.dueTime, 0),
       ...irrevocable(lease, undefined),
     ]);
   }
 
-  /** Keys whose time has come, the soonest first. */
-  due(now: number): Promise<string[]> {
+  /** Leases whose time has come, by their keys, the soonest first. */
+  due(now: number): Promise<Due[]> {
     return this.#expiry.due(now);
   }
 
@@ -86,35 +91,36 @@ export class LeaseRecords {
     return this.#storage.list(`path/${prefix}`);
   }
 
+  /** Keys of all leases. */
+  all(): AsyncIterable<string> {
+    return names(this.#storage, 'lease/');
+  }
+
   async *ofToken(token: string): AsyncGenerator<string> {
-    yield* this.#names(`token/${token}/`);
+    yield* names(this.#storage, `token/${token}/`);
   }
 
   async *givenUp(): AsyncGenerator<string> {
-    yield* this.#names('irrevocable/');
+    yield* names(this.#storage, 'irrevocable/');
+  }
+
+  /** Removes an entry of the index of times that leads to no lease, or to one with another time. */
+  dropDue({ id, time }: Due): Promise<void> {
+    return this.#storage.write(this.#expiry.set(id, time, 0));
   }
 
   /** Keys of everything below a path that ends in a slash. */
   async *below(prefix: string): AsyncGenerator<string> {
-    for await (const name of this.#names(`path/${prefix}`)) {
+    for await (const name of names(this.#storage, `path/${prefix}`)) {
       if (name.endsWith('/')) yield* this.below(prefix + name);
       else yield name;
     }
   }
+}
 
-  // A page at a time, each begun behind the last name: entries may go while they are read.
-  async *#names(prefix: string): AsyncGenerator<string> {
-    let after: string | undefined;
-    for (;;) {
-      const names: string[] = await this.#storage.list(prefix, {
-        limit: PAGE,
-        ...(after === undefined ? {} : { after }),
-      });
-      yield* names;
-      after = names.at(-1);
-      if (names.length < PAGE) return;
-    }
-  }
+// Beside the index of times.
+function indexes(lease: Lease): string[] {
+  return [`path/${lease.id}`, ...(lease.token === '' ? [] : [`token/${lease.token}/${lease.key}`])];
 }
 
 function irrevocable(before: Lease, after: Lease | undefined): StorageOperation[] {

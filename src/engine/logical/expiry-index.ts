@@ -7,8 +7,16 @@ import type { Storage, StorageOperation } from './storage.ts';
 export interface ExpiryIndex {
   /** The operations that move an id from one time to another; 0 is no time. */
   set(id: string, from: number, to: number): StorageOperation[];
-  /** Up to 500 ids whose time has come, soonest first. */
-  due(now: number): Promise<string[]>;
+  /** Up to 500 entries whose time has come, the soonest first. */
+  due(now: number): Promise<Due[]>;
+  /** @returns whether an id is at a time */
+  has(id: string, time: number): Promise<boolean>;
+}
+
+export interface Due {
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly time: number;
 }
 
 export function createExpiryIndex(storage: Storage): ExpiryIndex {
@@ -18,13 +26,16 @@ export function createExpiryIndex(storage: Storage): ExpiryIndex {
       ...(to === 0 ? [] : [{ type: 'put', key: name(to, id), value: new Uint8Array() } as const]),
     ],
     due: async (now) => {
-      const ids: string[] = [];
+      const found: Due[] = [];
       for (const bucket of await storage.list('expiry/', { limit: 100 })) {
-        if (Number(bucket.slice(0, -1)) > now || ids.length >= 500) break;
-        ids.push(...(await storage.list(`expiry/${bucket}`, { limit: 500 - ids.length })));
+        const time = Number(bucket.slice(0, -1));
+        if (time > now || found.length >= 500) break;
+        const ids = await storage.list(`expiry/${bucket}`, { limit: 500 - found.length });
+        for (const id of ids) found.push({ id, time });
       }
-      return ids;
+      return found;
     },
+    has: async (id, time) => (await storage.get(name(time, id))) !== undefined,
   };
 }
 

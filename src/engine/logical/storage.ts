@@ -38,13 +38,29 @@ export function jsonPut(key: string, value: Json | object): StorageOperation {
   return { type: 'put', key, value: utf8(JSON.stringify(value)) };
 }
 
+const PAGE = 500;
+
+/** The children of a prefix, a page at a time, each begun behind the last name: entries may come and go meanwhile. */
+export async function* names(storage: Storage, prefix: string): AsyncGenerator<string> {
+  let after: string | undefined;
+  for (;;) {
+    const page: string[] = await storage.list(prefix, {
+      limit: PAGE,
+      ...(after === undefined ? {} : { after }),
+    });
+    yield* page;
+    after = page.at(-1);
+    if (page.length < PAGE) return;
+  }
+}
+
 /** Deletes everything below a prefix, a page at a time. */
 export async function clear(storage: Storage, prefix: string): Promise<void> {
   for (;;) {
-    const names = await storage.list(prefix, { limit: 500 });
-    const keys = names.filter((name) => !name.endsWith('/'));
+    const page = await storage.list(prefix, { limit: PAGE });
+    const keys = page.filter((name) => !name.endsWith('/'));
     if (keys.length > 0) await storage.write(keys.map((name) => ({ type: 'delete', key: prefix + name })));
-    for (const name of names) if (name.endsWith('/')) await clear(storage, prefix + name);
-    if (names.length < 500) return;
+    for (const name of page) if (name.endsWith('/')) await clear(storage, prefix + name);
+    if (page.length < PAGE) return;
   }
 }

@@ -27,6 +27,8 @@ export function renewPaths(tokens: TokenPort): Path[] {
     const ttl = renewedTtl(entry, wanted, request, now);
     if (ttl <= 0) return badRequest('past the max TTL, cannot renew');
     const renewed = await tokens.renew(entry, ttl);
+    // Revoked meanwhile.
+    if (renewed === undefined) return permissionDenied;
     return { kind: 'auth', auth: { clientToken: text, entry: renewed, leaseDuration: ttl }, warnings };
   };
 

@@ -87,18 +87,17 @@ export function revokePaths(tokens: TokenPort): Path[] {
       fields: {},
       operations: {
         update: {
-          summary: 'Revoke what has expired now.',
-          handler: async () => {
-            await tokens.sweep();
-            return {
-              kind: 'data',
-              data: null,
-              status: 202,
-              warnings: [
-                'Tidy operation successfully started. Any information from the operation will be printed to the server logs.',
-              ],
-            };
-          },
+          summary: 'Revoke tokens that nothing leads to, and mend indexes.',
+          handler: () => ({
+            kind: 'data',
+            data: null,
+            status: 202,
+            warnings: [
+              tokens.startTidy()
+                ? 'Tidy operation successfully started. Any information from the operation will be printed to the server logs.'
+                : 'Tidy operation already in progress.',
+            ],
+          }),
         },
       },
     }),

@@ -7,7 +7,8 @@ export interface TokenPort {
   byAccessor(accessor: string): Promise<TokenEntry | undefined>;
   accessors(): Promise<string[]>;
   create(request: NewToken): Promise<{ readonly text: string; readonly entry: TokenEntry } | undefined>;
-  renew(entry: TokenEntry, ttl: number): Promise<TokenEntry>;
+  /** @returns undefined when the token is gone */
+  renew(entry: TokenEntry, ttl: number): Promise<TokenEntry | undefined>;
   /** Asks the method that gave a token whether it may be renewed. */
   renewLogin(entry: TokenEntry, request: LogicalRequest): Promise<Renewal>;
   /** Finds or makes the entity of an alias of this method. */
@@ -16,7 +17,8 @@ export interface TokenPort {
   identityPolicies(entry: TokenEntry): Promise<readonly string[]>;
   revoke(hash: string): Promise<void>;
   revokeOrphan(hash: string): Promise<void>;
-  sweep(): Promise<number>;
+  /** Begins to look for tokens and indexes that lead to nothing. @returns false when that is under way already */
+  startTidy(): boolean;
   /** Seconds since the epoch. */
   now(): number;
   /** Whether a token has sudo (or root) on a path. */

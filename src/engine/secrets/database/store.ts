@@ -150,7 +150,7 @@ export class DatabaseStore {
   }
 
   /** Static roles whose time has come. */
-  due(now: number): Promise<string[]> {
-    return this.#expiry.due(now);
+  async due(now: number): Promise<string[]> {
+    return (await this.#expiry.due(now)).map(({ id }) => id);
   }
 }
