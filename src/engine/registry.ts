@@ -110,7 +110,7 @@ function tokenPort({
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;
       const acl = await aclOf({ identity, policies }, token);
-      return acl.allow({ operation: 'update', path, data: {} }).sudo;
+      return acl.allow({ operation: 'update', path }).sudo;
     },
   };
 }

@@ -13,7 +13,7 @@ export const tokenFields = {
   token_no_default_policy: { type: 'bool', description: 'Leave out the default policy.' },
   token_num_uses: { type: 'int', description: 'How often the token may be used; 0 is without limit.' },
   token_period: { type: 'duration', description: 'Makes the token periodic.' },
-  token_policies: { type: 'commaList', description: 'Policies of the token.' },
+  token_policies: { type: 'commaList', description: 'Policies of the token.', fold: true },
   token_strictly_bind_ip: { type: 'bool', description: 'Bind the token to the address of the login.' },
   token_ttl: { type: 'duration', description: 'The first lifetime of the token.' },
   token_type: { type: 'string', description: 'service, batch, default, default-service or default-batch.' },
@@ -25,7 +25,7 @@ export const olderTokenFields = {
   max_ttl: { type: 'duration', description: 'Use token_max_ttl instead.', deprecated: true },
   num_uses: { type: 'int', description: 'Use token_num_uses instead.', deprecated: true },
   period: { type: 'duration', description: 'Use token_period instead.', deprecated: true },
-  policies: { type: 'commaList', description: 'Use token_policies instead.', deprecated: true },
+  policies: { type: 'commaList', description: 'Use token_policies instead.', fold: true, deprecated: true },
   ttl: { type: 'duration', description: 'Use token_ttl instead.', deprecated: true },
 } as const;
 

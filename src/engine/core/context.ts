@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonObject } from '../../lib/json.ts';
 import type { AuditEntry } from '../audit/entry.ts';
-import type { Access, Path, PathValues } from '../logical/logical.ts';
+import type { Access, Call, Path, PathValues } from '../logical/logical.ts';
 import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
 import type { Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
@@ -39,6 +39,8 @@ export interface Context {
   mounted: Mounted | undefined;
   row: { readonly path: Path; readonly values: PathValues } | undefined;
   logical: LogicalRequest | undefined;
+  /** The request to the row, its fields read. */
+  call: Call | undefined;
   response: Response | undefined;
   /** Hash of a token whose last use this request is. */
   usedUp: string | undefined;

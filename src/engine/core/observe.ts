@@ -11,7 +11,7 @@ export function observe(
 ): void {
   if (mounted === undefined) return;
   metrics.time(routeName(mounted.prefix, request.operation), milliseconds);
-  if (row?.path.loginName !== undefined) metrics.time('vault.core.handle_login_request', milliseconds);
+  if (row?.path.isLogin === true) metrics.time('vault.core.handle_login_request', milliseconds);
   if (response.kind === 'auth' && response.auth.clientToken !== '') {
     metrics.count('vault.token.creation', {
       auth_method: mounted.entry.type,

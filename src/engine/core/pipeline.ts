@@ -62,6 +62,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       mounted: undefined,
       row: undefined,
       logical: undefined,
+      call: undefined,
       response: undefined,
       usedUp: undefined,
       trail: undefined,
@@ -153,11 +154,12 @@ function route(context: Context): undefined {
   context.mounted = mounted;
   context.row = mounted.backend.paths.find(relative);
   context.logical = { ...toLogical(request, mounted.prefix, relative), token, leaseTtl: mounted.leaseTtl };
+  context.call = context.row?.path.call(context.logical, context.row.values);
   return undefined;
 }
 
 async function authorize(context: Context): Promise<Response | undefined> {
-  const { request, vault, token, row, logical } = context;
+  const { request, vault, token } = context;
   if (needsNoToken(context)) return undefined;
   if (token === undefined) {
     // Whoever holds a wrapping token learns what became of it, as with one in the body.
@@ -170,19 +172,31 @@ async function authorize(context: Context): Promise<Response | undefined> {
   const policies = await policiesOf(vault.identity, token);
   if (policies === undefined) return permissionDenied;
   if (wantsHelp(request)) return undefined;
+  return judge(context, policies);
+}
+
+// What exists decides whether a write needs create or update; a write that waited for others is judged again.
+async function judge(context: Context, policies: readonly string[]): Promise<Response | undefined> {
+  const { request, vault, token, row, logical, call } = context;
   let operation: Operation = request.operation;
   if (
     operation === 'update' &&
     row?.path.checksExistence === true &&
     logical !== undefined &&
-    !(await row.path.exists(logical, row.values))
-  ) {
+    call !== undefined &&
+    !(await call.exists(logical))
+  )
     operation = 'create';
-    context.logical = { ...logical, operation };
-  }
-  if (token.policies.includes('root')) return undefined;
+  if (logical !== undefined && logical.operation !== operation) context.logical = { ...logical, operation };
+  if (token === undefined || token.policies.includes('root')) return undefined;
   const acl = await vault.policies.acl(policies, token.entityId);
-  const decision = acl.allow({ operation, path: request.path, data: request.body, wrapTtl: request.wrapTtl });
+  const decision = acl.allow({
+    operation,
+    path: request.path,
+    parameters: () => call?.parameters() ?? request.body,
+    folded: row?.path.folded,
+    wrapTtl: request.wrapTtl,
+  });
   if (!decision.allowed || (row?.path.access === 'sudo' && !decision.sudo)) return aclDenied;
   return undefined;
 }
@@ -240,9 +254,8 @@ function tooManyLeases(path: string): Response {
 
 // Who fails too often is refused without being asked, whatever the password.
 async function handleLogin(context: Context): Promise<Response> {
-  const { vault, mounted, row, logical } = context;
-  const name =
-    row === undefined || logical === undefined ? undefined : row.path.loginName?.(logical, row.values);
+  const { vault, mounted, call } = context;
+  const name = call?.loginName;
   if (name === undefined || mounted === undefined) return handle(context);
   const { entry } = mounted;
   if (await vault.lockout.isLocked(entry, name)) return permissionDenied;
@@ -254,7 +267,7 @@ async function handleLogin(context: Context): Promise<Response> {
 }
 
 function handle(context: Context): Promise<Response> | Response {
-  const { request, mounted, row, logical } = context;
+  const { request, mounted, row, logical, call } = context;
   const described = wantsHelp(request) ? help(context) : undefined;
   if (described !== undefined) return described;
   if (mounted === undefined || logical === undefined) {
@@ -264,9 +277,24 @@ function handle(context: Context): Promise<Response> | Response {
       errors: [`no handler for route "${request.path}". route entry not found.`],
     };
   }
-  if (row === undefined) return unsupportedPath;
+  if (row === undefined || call === undefined) return unsupportedPath;
   if (row.path.operations[request.operation] === undefined) return unsupportedOperation;
-  return row.path.handle(logical, row.values);
+  const { record } = call;
+  if (record === undefined || request.operation === 'read' || request.operation === 'list')
+    return call.handle(logical);
+  return mounted.backend.paths.inTurn(record, async () => (await judgeAgain(context)) ?? handleNow(context));
+}
+
+// Another write may have created or removed the record since the request was judged.
+async function judgeAgain(context: Context): Promise<Response | undefined> {
+  const { vault, token, row } = context;
+  if (row?.path.checksExistence !== true || token === undefined || needsNoToken(context)) return undefined;
+  const policies = await policiesOf(vault.identity, token);
+  return policies === undefined ? permissionDenied : judge(context, policies);
+}
+
+function handleNow({ call, logical }: Context): Promise<Response> | Response {
+  return call === undefined || logical === undefined ? unsupportedPath : call.handle(logical);
 }
 
 /** A request as a path table sees it, before its token is known. */

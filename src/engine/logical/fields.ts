@@ -16,8 +16,9 @@ export interface FieldTypes {
   /** A list of text; a single text is a list of one. */
   stringList: string[];
   intList: number[];
-  /** Text to text: an object, or a list (or one) of `key=value`, as command lines send it. */
+  /** Text to text: an object, a list of objects, or a list (or one) of `key=value`, as command lines send it. */
   stringMap: Record<string, string>;
+  /** An object, or a list of objects, whose members add up. */
   object: JsonObject;
   any: Json;
 }
@@ -27,10 +28,16 @@ export interface Field<T extends keyof FieldTypes = keyof FieldTypes> {
   readonly description: string;
   readonly required?: boolean;
   readonly default?: FieldTypes[T];
-  /** Also read from the query string. */
+  /** On writes also read from the query string; reads, lists and deletions read every field from there. */
   readonly query?: boolean;
   /** Kept for old clients. */
   readonly deprecated?: boolean;
+  /** Text, or each text of a list: blanks around it go, and it is kept in lower case. */
+  readonly fold?: boolean;
+  /** Text, or each text of a list, that is kept as it is but compared in lower case: a policy judges it so. */
+  readonly caseless?: boolean;
+  /** Text that the endpoint reads as a list: a policy judges each element between commas. */
+  readonly separated?: boolean;
 }
 
 export type Fields = Readonly<Record<string, Field>>;
@@ -50,39 +57,39 @@ export class FieldRefusal {
   }
 }
 
-/** Reads declared fields from a body and a query string; unknown ones are ignored, names match without regard to case. */
+/**
+ * Reads declared fields; unknown ones are left out.
+ * @param given what the client sent, by name
+ * @param pathValues what the path holds, which beats what was sent
+ * @param anyCase whether names match without regard to case
+ */
 export function readFields<F extends Fields>(
   fields: F,
-  body: JsonObject,
-  query: URLSearchParams | undefined,
-  pathValues: Readonly<Record<string, string>>,
+  given: JsonObject,
+  pathValues: Readonly<Record<string, string>> = {},
+  anyCase = false,
 ): FieldValues<F> | FieldRefusal {
   const values: Record<string, unknown> = {};
   for (const name in fields) {
     const field = fields[name];
     if (field === undefined) continue;
-    const given =
-      pathValues[name] ??
-      lookup(body, name) ??
-      (field.query === true ? (query?.get(name) ?? undefined) : undefined);
-    if (given === undefined || given === null) {
-      if (field.default !== undefined) values[name] = field.default;
-      continue;
-    }
-    const converted = convert(field.type, given);
-    if (converted === undefined) {
+    const value = pathValues[name] ?? lookup(given, name, anyCase);
+    const converted = value === undefined ? undefined : convertField(field, value);
+    if (converted === null) {
       return new FieldRefusal(
         `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
       );
     }
-    values[name] = converted;
+    if (converted !== undefined) values[name] = converted;
+    else if (field.default !== undefined) values[name] = field.default;
   }
   return values as FieldValues<F>;
 }
 
-function lookup(body: JsonObject, name: string): Json | undefined {
-  if (Object.hasOwn(body, name)) return body[name];
-  for (const key in body) if (key.length === name.length && key.toLowerCase() === name) return body[key];
+function lookup(given: JsonObject, name: string, anyCase: boolean): Json | undefined {
+  if (Object.hasOwn(given, name)) return given[name];
+  if (anyCase)
+    for (const key in given) if (key.length === name.length && key.toLowerCase() === name) return given[key];
   return undefined;
 }
 
@@ -102,7 +109,35 @@ function describe(type: keyof FieldTypes): string {
   return names[type];
 }
 
-function convert(type: keyof FieldTypes, value: Json): unknown {
+// Go's zero values, which null stands for (Vault's FieldData); a duration, a map and any value are then not given.
+const ZERO: { readonly [T in keyof FieldTypes]: FieldTypes[T] | undefined } = {
+  string: '',
+  int: 0,
+  bool: false,
+  duration: undefined,
+  commaList: [],
+  stringList: [],
+  intList: [],
+  stringMap: undefined,
+  object: undefined,
+  any: undefined,
+};
+
+/** @returns the value as the endpoint gets it; undefined for one that counts as not given, null for one that does not fit */
+export function convertField({ type, fold }: Field, value: Json): unknown {
+  if (value === null) return ZERO[type];
+  const converted = convert(type, value);
+  if (converted === undefined) return null;
+  return fold === true ? folded(converted) : converted;
+}
+
+/** Text, or each text of a list, in lower case and without blanks around it. */
+export function folded(value: unknown): unknown {
+  if (typeof value === 'string') return value.trim().toLowerCase();
+  return Array.isArray(value) ? value.map(folded) : value;
+}
+
+function convert(type: keyof FieldTypes, value: Exclude<Json, null>): unknown {
   switch (type) {
     case 'string':
       return scalar(value);
@@ -111,7 +146,7 @@ function convert(type: keyof FieldTypes, value: Json): unknown {
     case 'bool':
       return boolean(value);
     case 'duration': {
-      const seconds = parseDuration(value);
+      const seconds = parseDuration(JSON.isRawJSON(value) ? Number(value.rawJSON) : value);
       return seconds === undefined ? undefined : Math.trunc(seconds);
     }
     case 'commaList':
@@ -119,14 +154,21 @@ function convert(type: keyof FieldTypes, value: Json): unknown {
     case 'stringList':
       return list(value);
     case 'intList': {
-      const items = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [value];
+      const items =
+        value === ''
+          ? []
+          : Array.isArray(value)
+            ? value
+            : typeof value === 'string'
+              ? value.split(',')
+              : [value];
       const numbers = items.map(integer);
       return numbers.includes(undefined) ? undefined : numbers;
     }
     case 'stringMap':
       return stringMap(value);
     case 'object':
-      return isJsonObject(value) ? value : undefined;
+      return merged(value);
     case 'any':
       return value;
   }
@@ -139,6 +181,7 @@ function scalar(value: Json): string | undefined {
 }
 
 function integer(value: Json): number | undefined {
+  if (value === '') return 0;
   const number = typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
 }
@@ -158,18 +201,26 @@ function list(value: Json): string[] | undefined {
   return texts.map((text) => (text ?? '').trim()).filter((text) => text !== '');
 }
 
+// Scripts write a block of HCL as a list with one object.
+function merged(value: Json): JsonObject | undefined {
+  if (isJsonObject(value)) return value;
+  if (!Array.isArray(value) || !value.every(isJsonObject)) return undefined;
+  return Object.fromEntries(value.flatMap((each) => Object.entries(each)));
+}
+
 function stringMap(value: Json): Record<string, string> | undefined {
   const entries: [string, string][] = [];
-  if (!isJsonObject(value)) {
+  const object = merged(value);
+  if (object === undefined) {
     for (const pair of Array.isArray(value) ? value : [value]) {
       const equals = typeof pair === 'string' ? pair.indexOf('=') : -1;
-      if (typeof pair !== 'string' || equals === -1) return undefined;
+      if (typeof pair !== 'string' || equals < 1) return undefined;
       entries.push([pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()]);
     }
     return Object.fromEntries(entries);
   }
-  for (const [key, each] of Object.entries(value)) {
-    const text = scalar(each);
+  for (const [key, each] of Object.entries(object)) {
+    const text = each === null ? '' : scalar(each);
     if (text === undefined) return undefined;
     entries.push([key, text]);
   }

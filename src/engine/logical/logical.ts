@@ -1,4 +1,7 @@
+import { KeyedMutex } from '../../lib/keyed-mutex.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import { FieldRefusal, type Fields, type FieldValues, readFields } from './fields.ts';
+import { given, judgedParameters } from './parameters.ts';
 import type { HeldLease, SecretRenewal } from './lease.ts';
 import type { Renewal } from './login.ts';
 import type { LogicalRequest, Operation, TokenEntry } from './request.ts';
@@ -11,6 +14,8 @@ import { badRequest, type Response } from './response.ts';
  * I1  A backend sees its own storage view, its own requests, and nothing else of the engine.
  * I2  What a client did wrong is a returned refusal; a throw is a defect or a failing medium.
  * I3  Construction is initialization: no half-built backend exists.
+ * I4  Writes of one record follow each other: what a handler has read of the record it names is still so when it writes.
+ * I5  One object is made of what the client sent: policies judge it, and the handler gets it.
  */
 export interface Backend {
   readonly type: string;
@@ -45,6 +50,16 @@ export interface PathRow<F extends Fields> {
   readonly loginName?: (fields: FieldValues<F>) => string | undefined;
   /** When given, a write to what does not exist yet needs `create`, otherwise `update`. */
   readonly exists?: (request: LogicalRequest, fields: FieldValues<F>) => Promise<boolean>;
+  /**
+   * The record that a write here changes, as a pattern: `users/:name` also for `users/:name/password`. False where
+   * writes change no record of their own. Without it, a row that can be deleted, patched, or both read and written is
+   * a record up to its first variable, or as a whole.
+   */
+  readonly record?: string | false;
+  /** The body is data with names of the client's choice. */
+  readonly arbitrary?: true;
+  /** Names of fields match without regard to case, as where Vault decodes the body by itself. */
+  readonly anyCase?: true;
   readonly operations: Partial<Record<Exclude<Operation, 'create'>, PathOperation<F>>>;
 }
 
@@ -62,10 +77,27 @@ export interface Path {
   readonly access: Access;
   readonly operations: Readonly<Partial<Record<Operation, string>>>;
   readonly checksExistence: boolean;
-  /** Undefined where nobody logs in. */
-  readonly loginName: ((request: LogicalRequest, values: PathValues) => string | undefined) | undefined;
-  exists(request: LogicalRequest, values: PathValues): Promise<boolean>;
+  /** Whether somebody logs in here. */
+  readonly isLogin: boolean;
+  /** The pattern of the record that writes here change; undefined for none. */
+  readonly record: string | undefined;
+  /** Names of fields that policies judge in lower case. */
+  readonly folded: ReadonlySet<string>;
+  call(request: LogicalRequest, values: PathValues): Call;
+  /** Calls and handles at once: for requests that no policy judges. */
   handle(request: LogicalRequest, values: PathValues): Promise<Response> | Response;
+}
+
+/** One request to one row: its fields are read once. */
+export interface Call {
+  /** On a login: the name by which failures are counted. */
+  readonly loginName: string | undefined;
+  /** The record that a write changes, by name; undefined for none. */
+  readonly record: string | undefined;
+  /** What rules on parameters judge: the fields as the handler gets them, and everything else as it was sent. */
+  parameters(): JsonObject;
+  exists(request: LogicalRequest): Promise<boolean>;
+  handle(request: LogicalRequest): Promise<Response> | Response;
 }
 
 export type PathValues = Readonly<Record<string, string>>;
@@ -75,6 +107,31 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
   const summaries: Partial<Record<Operation, string>> = {};
   for (const [operation, { summary }] of Object.entries(row.operations))
     summaries[operation as Operation] = summary;
+  const record = recordPattern(row);
+  const arbitrary = row.arbitrary === true;
+  const anyCase = row.anyCase === true;
+  const call = (request: LogicalRequest, values: PathValues): Call => {
+    const { data, ignored, replaced } = given(row.fields, request, values, { arbitrary, anyCase });
+    const fields = readFields(row.fields, data, values, anyCase);
+    return {
+      loginName: fields instanceof FieldRefusal ? undefined : row.loginName?.(fields),
+      record: record === undefined ? undefined : fill(record, values),
+      parameters: () => judgedParameters(row.fields, data, values, anyCase),
+      exists: async (current) =>
+        row.exists === undefined || fields instanceof FieldRefusal || row.exists(current, fields),
+      handle: (current) => {
+        const operation = row.operations[current.operation === 'create' ? 'update' : current.operation];
+        if (operation === undefined) return unsupportedOperation;
+        if (fields instanceof FieldRefusal) return badRequest(fields.message);
+        for (const name in row.fields) {
+          if (row.fields[name]?.required === true && fields[name] === undefined)
+            return badRequest(`missing ${name}`);
+        }
+        const response = operation.handler(current, fields);
+        return ignored.length === 0 && replaced.length === 0 ? response : advise(response, ignored, replaced);
+      },
+    };
+  };
   return {
     pattern: row.pattern,
     synopsis: row.synopsis,
@@ -83,30 +140,56 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
     access: row.access ?? 'token',
     operations: summaries,
     checksExistence: row.exists !== undefined,
-    loginName:
-      row.loginName === undefined
-        ? undefined
-        : (request, values) => {
-            const fields = readFields(row.fields, request.body, request.query, values);
-            return fields instanceof FieldRefusal ? undefined : row.loginName?.(fields);
-          },
-    exists: async (request, values) => {
-      if (row.exists === undefined) return true;
-      const fields = readFields(row.fields, request.body, request.query, values);
-      return fields instanceof FieldRefusal || row.exists(request, fields);
-    },
-    handle: (request, values) => {
-      const operation = row.operations[request.operation === 'create' ? 'update' : request.operation];
-      if (operation === undefined) return unsupportedOperation;
-      const fields = readFields(row.fields, request.body, request.query, values);
-      if (fields instanceof FieldRefusal) return badRequest(fields.message);
-      for (const name in row.fields) {
-        if (row.fields[name]?.required === true && fields[name] === undefined)
-          return badRequest(`missing ${name}`);
-      }
-      return operation.handler(request, fields);
-    },
+    isLogin: row.loginName !== undefined,
+    record,
+    folded: new Set(
+      Object.keys(row.fields).filter(
+        (name) => row.fields[name]?.fold === true || row.fields[name]?.caseless === true,
+      ),
+    ),
+    call,
+    handle: (request, values) => call(request, values).handle(request),
   };
+}
+
+function recordPattern<F extends Fields>({ record, operations, pattern }: PathRow<F>): string | undefined {
+  if (record !== undefined) return record === false ? undefined : record;
+  const changes =
+    operations.delete !== undefined ||
+    operations.patch !== undefined ||
+    (operations.read !== undefined && operations.update !== undefined);
+  if (!changes) return undefined;
+  const segments = pattern.split('/');
+  const variable = segments.findIndex((segment) => /^[:*]/.test(segment));
+  return variable === -1 ? pattern : segments.slice(0, variable + 1).join('/');
+}
+
+// In lower case, since some methods keep names so: that two names share a turn does no harm.
+function fill(pattern: string, values: PathValues): string {
+  if (!/[:*]/.test(pattern)) return pattern;
+  const segments = pattern
+    .split('/')
+    .map((segment) => (/^[:*]/.test(segment) ? (values[segment.slice(1)] ?? '') : segment));
+  return segments.join('/').toLowerCase();
+}
+
+/** Texts of Vault's framework. An answer without a body has no place for them. */
+async function advise(
+  answer: Promise<Response> | Response,
+  ignored: readonly string[],
+  replaced: readonly string[],
+): Promise<Response> {
+  const response = await answer;
+  if (!('warnings' in response) && !['data', 'auth', 'login', 'secret'].includes(response.kind))
+    return response;
+  const warnings = [...(('warnings' in response ? response.warnings : undefined) ?? [])];
+  if (ignored.length > 0)
+    warnings.push(`Endpoint ignored these unrecognized parameters: [${ignored.join(' ')}]`);
+  if (replaced.length > 0)
+    warnings.push(
+      `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`,
+    );
+  return { ...response, warnings } as Response;
 }
 
 export const unsupportedOperation: Response = {
@@ -131,6 +214,7 @@ export class PathTable {
   readonly rows: readonly Path[];
   readonly #byHead = new Map<string, CompiledPath[]>();
   readonly #any: CompiledPath[] = [];
+  readonly #turns = new KeyedMutex();
 
   constructor(rows: readonly Path[]) {
     this.rows = rows;
@@ -140,6 +224,11 @@ export class PathTable {
       if (/^[:*]/.test(head)) this.#any.push(compiled);
       else this.#byHead.set(head, [...(this.#byHead.get(head) ?? []), compiled]);
     }
+  }
+
+  /** Runs a write of a record when all earlier ones of it have ended. */
+  inTurn<T>(record: string, work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(record, work);
   }
 
   find(relative: string): { readonly path: Path; readonly values: PathValues } | undefined {

@@ -1,5 +1,12 @@
 import type { JsonObject } from '../../lib/json.ts';
-import { type Grant, mergeGrants, NOTHING, parametersAllowed, wrappingAllowed } from './grant.ts';
+import {
+  type Grant,
+  mergeGrants,
+  NOTHING,
+  parametersAllowed,
+  rulesOnParameters,
+  wrappingAllowed,
+} from './grant.ts';
 import { compareSpecificity, compilePattern, matches, mayMatchBelow, type Pattern } from './match.ts';
 import type { Capability, Policy } from './rule.ts';
 import { renderPath, type TemplateLimits, type TemplateSubject } from './template.ts';
@@ -21,7 +28,10 @@ export interface AclRequest {
   readonly operation: AclOperation;
   /** Below /v1/, with the mount. */
   readonly path: string;
-  readonly data?: JsonObject;
+  /** The fields as the endpoint gets them; asked for where a rule looks at them. */
+  readonly parameters?: () => JsonObject;
+  /** Names of fields that are judged in lower case. */
+  readonly folded?: ReadonlySet<string> | undefined;
   /** Seconds, when the response is to be wrapped. */
   readonly wrapTtl?: number;
 }
@@ -99,7 +109,8 @@ const NEEDED: Readonly<Record<Exclude<AclOperation, 'help'>, Capability>> = {
 };
 
 const WITH_PARAMETERS: readonly AclOperation[] = ['create', 'read', 'update', 'patch', 'recover'];
-const NO_DATA: JsonObject = {};
+const NO_PARAMETERS = (): JsonObject => ({});
+const NONE: ReadonlySet<string> = new Set();
 
 class CompiledAcl implements Acl {
   readonly #exact = new Map<string, CompiledRule>();
@@ -119,7 +130,7 @@ class CompiledAcl implements Acl {
     this.#segments = rules.filter(({ pattern }) => pattern.kind === 'segments');
   }
 
-  allow({ operation, path, data = NO_DATA, wrapTtl }: AclRequest): AclVerdict {
+  allow({ operation, path, parameters = NO_PARAMETERS, folded = NONE, wrapTtl }: AclRequest): AclVerdict {
     if (operation === 'help') return { allowed: true, sudo: false };
     const grant = this.#deciding(path, operation === 'list');
     if (grant === undefined) return { allowed: false, sudo: false, reason: 'no rule' };
@@ -127,7 +138,12 @@ class CompiledAcl implements Acl {
     const refuse = (reason: AclVerdict['reason'] & string): AclVerdict => ({ allowed: false, sudo, reason });
     if (!grant.capabilities.has(NEEDED[operation])) return refuse('capability');
     if (!wrappingAllowed(grant, wrapTtl)) return refuse('wrapping');
-    if (WITH_PARAMETERS.includes(operation) && !parametersAllowed(grant, data)) return refuse('parameters');
+    if (
+      WITH_PARAMETERS.includes(operation) &&
+      rulesOnParameters(grant) &&
+      !parametersAllowed(grant, parameters(), folded)
+    )
+      return refuse('parameters');
     return { allowed: true, sudo };
   }
 

@@ -51,37 +51,52 @@ export function wrappingAllowed(grant: Grant, wrapTtl: number | undefined): bool
   return min === 0 || max === 0 || max >= min;
 }
 
-/** Whether required, denied and allowed parameters let these data through. */
-export function parametersAllowed(grant: Grant, data: JsonObject): boolean {
+/** Whether a grant looks at parameters at all. */
+export function rulesOnParameters(grant: Grant): boolean {
   const { allowedParameters: allowed, deniedParameters: denied, requiredParameters: required } = grant;
-  if (!required.every((name) => Object.hasOwn(data, name))) return false;
-  const given = Object.entries(data);
+  return allowed.size > 0 || denied.size > 0 || required.length > 0;
+}
+
+/**
+ * Whether required, denied and allowed parameters let a request through.
+ * @param folded names of parameters that are in lower case already: so are the values of rules then
+ */
+export function parametersAllowed(
+  grant: Grant,
+  parameters: JsonObject,
+  folded: ReadonlySet<string>,
+): boolean {
+  const { allowedParameters: allowed, deniedParameters: denied, requiredParameters: required } = grant;
+  if (!required.every((name) => Object.hasOwn(parameters, name))) return false;
+  const given = Object.entries(parameters);
   if (given.length === 0) return true;
   if (denied.has('*')) return false;
+  const ruled = (rules: Parameters, name: string): readonly Json[] | undefined => {
+    const values = rules.get(name.toLowerCase());
+    return values !== undefined && folded.has(name) ? values.map(inLowerCase) : values;
+  };
   for (const [name, value] of given) {
-    const values = denied.get(name.toLowerCase());
-    if (values !== undefined && isDenied(normalized(name, value), values)) return false;
+    const values = ruled(denied, name);
+    if (values !== undefined && isDenied(value, values)) return false;
   }
   if (allowed.size === 0 || (allowed.size === 1 && allowed.has('*'))) return true;
   return given.every(([name, value]) => {
-    const values = allowed.get(name.toLowerCase());
-    return values === undefined ? allowed.has('*') : isAllowed(normalized(name, value), values);
+    const values = ruled(allowed, name);
+    return values === undefined ? allowed.has('*') : isAllowed(value, values);
   });
 }
 
-// Names of policies are stored in lower case: a rule must not be evaded by writing them otherwise.
-function normalized(name: string, value: Json): Json {
-  if (!['policies', 'token_policies'].includes(name.toLowerCase())) return value;
+function inLowerCase(value: Json): Json {
   if (typeof value === 'string') return value.toLowerCase();
-  return Array.isArray(value)
-    ? value.map((item) => (typeof item === 'string' ? item.toLowerCase() : item))
-    : value;
+  return Array.isArray(value) ? value.map(inLowerCase) : value;
 }
 
 /** A list is denied as soon as one of its elements is. */
 function isDenied(value: Json, list: readonly Json[]): boolean {
   if (list.length === 0 || isListed(value, list)) return true;
-  return Array.isArray(value) && value.some((item) => isListed(item, list));
+  // What an endpoint trims by itself must not pass for something else.
+  if (typeof value === 'string' && value !== value.trim()) return isDenied(value.trim(), list);
+  return Array.isArray(value) && value.some((item) => isDenied(item, list));
 }
 
 /** A list is allowed when it is listed as a whole, or each of its elements is. */

@@ -84,6 +84,21 @@ function checkKeys(body: HclBody, valid: readonly string[], where: string): void
     if (!valid.includes(key))
       throw new PolicySyntaxError(`${where}invalid key ${JSON.stringify(key)} on line ${line}`);
   }
+  checkOnce(body, where);
+}
+
+// One of two values would count and the other would not, and nobody could say which: only paths may come again.
+function checkOnce(body: HclBody, where: string): void {
+  const seen = new Set<string>();
+  for (const { keys, line } of body.items) {
+    const key = (keys[0] ?? '').toLowerCase();
+    if (key === 'path') continue;
+    if (seen.has(key))
+      throw new PolicySyntaxError(
+        `${where}The argument ${JSON.stringify(keys[0])} on line ${line} was already set. Each argument can only be defined once`,
+      );
+    seen.add(key);
+  }
 }
 
 function capabilitiesOf(body: HclBody, where: string): ReadonlySet<Capability> {
@@ -118,6 +133,7 @@ function list(body: HclBody, name: string, where: string): string[] {
 function parameters(body: HclBody, name: string, where: string): Parameters {
   const found = new Map<string, Json[]>();
   for (const block of blocks(body, name)) {
+    checkOnce(block.body, `${where}${name}: `);
     for (const { keys, value } of block.body.items) {
       const [key = ''] = keys;
       if (keys.length !== 1 || value.kind !== 'list') {
@@ -141,6 +157,7 @@ function jsonOf(value: HclValue): Json {
     case 'list':
       return value.items.map(jsonOf);
     case 'object': {
+      checkOnce(value.body, '');
       const object: JsonObject = Object.create(null) as JsonObject;
       for (const { keys, value: member } of value.body.items) object[keys[0] ?? ''] = jsonOf(member);
       return object;

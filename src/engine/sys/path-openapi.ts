@@ -35,6 +35,7 @@ export function openApiDocumentPaths(port: SysPort): Path[] {
   return [
     path({
       pattern: 'internal/specs/openapi',
+      record: false,
       synopsis: 'Generate an OpenAPI 3 document of all mounted paths.',
       access: 'unauthenticated',
       fields: {

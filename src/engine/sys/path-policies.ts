@@ -55,6 +55,7 @@ export function policyPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'policies/acl/:name',
+      record: 'policy/:name',
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: { name: nameField, policy: { type: 'string', description: 'The rules of the policy.' } },
       operations: {

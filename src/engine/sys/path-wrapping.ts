@@ -25,6 +25,7 @@ export function wrappingPaths(port: SysPort): Path[] {
   return [
     path({
       pattern: 'wrapping/wrap',
+      arbitrary: true,
       synopsis: 'Response-wraps an arbitrary JSON object.',
       fields: {},
       operations: {
@@ -39,6 +40,7 @@ export function wrappingPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'wrapping/lookup',
+      record: false,
       synopsis: 'Looks up the properties of a response-wrapped token.',
       access: 'unauthenticated',
       fields: tokenField,

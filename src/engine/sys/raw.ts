@@ -96,6 +96,7 @@ function initPath(port: RawPort): Path {
   const pgp = (description: string) => ({ type: 'stringList', description }) as const;
   return path({
     pattern: 'init',
+    anyCase: true,
     synopsis: 'Initializes or returns the initialization status of the Vault.',
     access: 'unauthenticated',
     fields: {
@@ -182,6 +183,7 @@ function sealStatusPath(port: Pick<RawPort, 'sealStatus'>): Path {
 function unsealPath(port: RawPort): Path {
   return path({
     pattern: 'unseal',
+    anyCase: true,
     synopsis: 'Unseals the Vault.',
     access: 'unauthenticated',
     fields: {

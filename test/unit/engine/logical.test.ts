@@ -67,17 +67,26 @@ describe('fields', () => {
     versions: { type: 'intList', description: '' },
     labels: { type: 'stringMap', description: '' },
   } as const;
-  const read = (body: object) => readFields(fields, body as never, undefined, {});
+  const read = (body: object) => readFields(fields, body as never);
   test.each([
     [
       { text: 5, count: '7', flag: 'true', ttl: '1h', names: 'a, b,', versions: '1,2', labels: { a: 1 } },
       { text: '5', count: 7, flag: true, ttl: 3600, names: ['a', 'b'], versions: [1, 2], labels: { a: '1' } },
     ],
     [
-      { TEXT: 'x', Flag: 0, names: ['a'], ttl: 90 },
-      { text: 'x', flag: false, names: ['a'], ttl: 90 },
+      { TEXT: 'x', flag: 0, names: ['a'], ttl: 90 },
+      { flag: false, names: ['a'], ttl: 90 },
     ],
-    [{ text: null, unknown: {} }, {}],
+    [{ unknown: {} }, {}],
+    [
+      { text: null, count: null, flag: null, ttl: null, names: null, versions: null, labels: null },
+      { text: '', count: 0, flag: false, names: [], versions: [] },
+    ],
+    [
+      { count: '', flag: '', ttl: '', names: '', versions: '' },
+      { count: 0, flag: false, ttl: 0, names: [], versions: [] },
+    ],
+    [{ labels: [{ a: '' }, { b: 'x' }] }, { labels: { a: '', b: 'x' } }],
   ])('%j is read as %j', (body, values) => {
     expect(read(body)).toEqual(values);
   });

@@ -128,6 +128,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
   return [
     path({
       pattern: 'role/:role_name/secret-id',
+      record: 'role/:role_name',
       synopsis: 'Generate a SecretID against this role.',
       fields: { ...making, ...paging },
       operations: {
@@ -153,6 +154,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
     }),
     path({
       pattern: 'role/:role_name/custom-secret-id',
+      record: 'role/:role_name',
       synopsis: 'Assign a SecretID of choice against the role.',
       fields: { ...making, secret_id },
       operations: {

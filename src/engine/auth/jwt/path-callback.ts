@@ -43,6 +43,7 @@ export function callbackPaths(context: JwtContext): Path[] {
   return [
     path({
       pattern: 'oidc/callback',
+      record: false,
       synopsis: 'Callback endpoint to complete an OIDC login.',
       access: 'unauthenticated',
       fields,

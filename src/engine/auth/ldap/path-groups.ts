@@ -19,7 +19,10 @@ export function groupPaths(store: LdapStore): Path[] {
     path({
       pattern: 'groups/*name',
       synopsis: 'Manage additional groups for users allowed to authenticate.',
-      fields: { name, policies: { type: 'commaList', description: 'Policies of the group.', default: [] } },
+      fields: {
+        name,
+        policies: { type: 'commaList', description: 'Policies of the group.', fold: true, default: [] },
+      },
       operations: {
         read: {
           summary: 'Read the policies of a group.',

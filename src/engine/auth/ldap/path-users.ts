@@ -22,7 +22,7 @@ export function userPaths(store: LdapStore): Path[] {
       fields: {
         name,
         groups: { type: 'commaList', description: 'Further groups of the user.', default: [] },
-        policies: { type: 'commaList', description: 'Policies of the user.', default: [] },
+        policies: { type: 'commaList', description: 'Policies of the user.', fold: true, default: [] },
       },
       operations: {
         read: {

@@ -18,7 +18,7 @@ const fields = {
   id: { type: 'string', description: 'Value for the token', default: '' },
   display_name: { type: 'string', description: 'Name to associate with this token', default: '' },
   type: { type: 'string', description: 'Token type', default: '' },
-  policies: { type: 'stringList', description: 'List of policies for the token' },
+  policies: { type: 'stringList', description: 'List of policies for the token', fold: true },
   meta: { type: 'stringMap', description: 'Arbitrary key=value metadata to associate with the token' },
   no_parent: { type: 'bool', description: 'Create the token with no parent', default: false },
   no_default_policy: {
@@ -50,6 +50,7 @@ export function createPaths(tokens: TokenPort, roles: RoleStore): Path[] {
   const row = (pattern: string, orphan: boolean): Path =>
     path({
       pattern,
+      anyCase: true,
       synopsis: orphan
         ? 'The token create path is used to create new orphan tokens.'
         : 'The token create path is used to create new tokens.',
@@ -66,6 +67,7 @@ export function createPaths(tokens: TokenPort, roles: RoleStore): Path[] {
     row('create', false),
     path({
       pattern: 'create/:role_name',
+      anyCase: true,
       synopsis: 'This token create path is used to create new tokens adhering to the given role.',
       fields: { ...fields, role_name: { type: 'string', description: 'Name of the role', required: true } },
       operations: {

@@ -30,6 +30,7 @@ export function lookupPaths(tokens: TokenPort): Path[] {
   return [
     path({
       pattern: 'lookup-self',
+      record: false,
       synopsis: 'This endpoint will lookup a token and its properties.',
       fields: { token: { type: 'string', description: 'Token to look up (unused)', default: '' } },
       operations: {
@@ -60,6 +61,7 @@ export function lookupPaths(tokens: TokenPort): Path[] {
     }),
     path({
       pattern: 'lookup',
+      record: false,
       synopsis: 'This endpoint will lookup a token and its properties.',
       fields: { token: tokenField },
       operations: {

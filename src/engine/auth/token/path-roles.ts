@@ -15,12 +15,20 @@ const TOKEN_TYPES: readonly string[] = [
 
 const fields = {
   role_name: { type: 'string', description: 'Name of the role', required: true },
-  allowed_policies: { type: 'commaList', description: 'Policies that tokens of this role may have.' },
+  allowed_policies: {
+    type: 'commaList',
+    description: 'Policies that tokens of this role may have.',
+    fold: true,
+  },
   allowed_policies_glob: {
     type: 'commaList',
     description: 'Globs of policies that tokens of this role may have.',
   },
-  disallowed_policies: { type: 'commaList', description: 'Policies that tokens of this role never have.' },
+  disallowed_policies: {
+    type: 'commaList',
+    description: 'Policies that tokens of this role never have.',
+    fold: true,
+  },
   disallowed_policies_glob: {
     type: 'commaList',
     description: 'Globs of policies that tokens of this role never have.',

@@ -115,6 +115,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       }),
       path({
         pattern: 'users/:username/password',
+        record: 'users/:username',
         synopsis: "Reset user's password.",
         fields: { username, password, password_hash },
         operations: {
@@ -131,6 +132,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       }),
       path({
         pattern: 'users/:username/policies',
+        record: 'users/:username',
         synopsis: 'Update the policies associated with the username.',
         fields: { username, policies, token_policies: tokenFields.token_policies },
         operations: {

@@ -33,6 +33,7 @@ export function createCubbyhole(storage: Storage): Backend {
     paths: new PathTable([
       path({
         pattern: '*path',
+        arbitrary: true,
         synopsis: 'Pass-through secret storage to a token-specific cubbyhole in the storage backend.',
         fields: {
           path: { type: 'string', description: 'Specifies the path of the secret.', required: true },

@@ -46,6 +46,7 @@ export function configPaths(context: DatabaseContext): Path[] {
     }),
     path({
       pattern: 'config/:name',
+      arbitrary: true,
       synopsis: 'Configure connection details to a database plugin.',
       fields,
       exists: async (_request, values) => (await store.config(values.name)) !== undefined,
@@ -77,6 +78,7 @@ export function configPaths(context: DatabaseContext): Path[] {
     }),
     path({
       pattern: 'reset/:name',
+      record: 'config/:name',
       synopsis: 'Resets a database plugin.',
       fields: { name: nameField },
       operations: {

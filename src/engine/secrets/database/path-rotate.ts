@@ -11,6 +11,7 @@ export function rotatePaths(context: DatabaseContext, rotation: Rotation): Path[
   return [
     path({
       pattern: 'rotate-root/:name',
+      record: 'config/:name',
       synopsis: 'Request to rotate the root credentials for a certain database connection.',
       fields: { name: nameField },
       operations: {
@@ -25,6 +26,7 @@ export function rotatePaths(context: DatabaseContext, rotation: Rotation): Path[
     }),
     path({
       pattern: 'rotate-role/:name',
+      record: 'roles/:name',
       synopsis: 'Request to rotate the credentials for a static user account.',
       fields: { name: nameField },
       operations: {

@@ -47,6 +47,7 @@ export function staticRolePaths(context: DatabaseContext, rotation: Rotation): P
     }),
     path({
       pattern: 'static-roles/:name',
+      record: 'roles/:name',
       synopsis: 'Manage the static roles that can be created with this backend.',
       fields,
       exists: async (_request, values) => (await store.staticRole(values.name)) !== undefined,

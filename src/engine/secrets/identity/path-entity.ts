@@ -10,7 +10,7 @@ const fields = {
   id: { type: 'string', description: 'ID of the entity. If set, updates the corresponding existing entity.' },
   name: { type: 'string', description: 'Name of the entity' },
   metadata: { type: 'stringMap', description: 'Metadata to be associated with the entity.' },
-  policies: { type: 'commaList', description: 'Policies to be tied to the entity.' },
+  policies: { type: 'commaList', description: 'Policies to be tied to the entity.', caseless: true },
   disabled: {
     type: 'bool',
     description:

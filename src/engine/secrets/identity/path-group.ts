@@ -16,7 +16,7 @@ const fields = {
   },
   name: { type: 'string', description: 'Name of the group.' },
   metadata: { type: 'stringMap', description: 'Metadata to be associated with the group.' },
-  policies: { type: 'commaList', description: 'Policies to be tied to the group.' },
+  policies: { type: 'commaList', description: 'Policies to be tied to the group.', caseless: true },
   member_group_ids: { type: 'commaList', description: 'Group IDs to be assigned as group members.' },
   member_entity_ids: { type: 'commaList', description: 'Entity IDs to be assigned as group members.' },
 } as const;

@@ -12,6 +12,7 @@ export function createKvV1(storage: Storage): Backend {
     paths: new PathTable([
       path({
         pattern: '*path',
+        arbitrary: true,
         synopsis:
           'Pass-through secret storage to the storage backend, allowing you to read/write arbitrary data into secret storage.',
         fields: { path: { type: 'string', description: 'Location of the secret.', required: true } },

@@ -75,6 +75,7 @@ export function createKvV2(storage: Storage, clock: Clock, random: Random): Back
       ...versionPaths(store),
       path({
         pattern: '*rest',
+        arbitrary: true,
         synopsis: 'Explains paths that a versioned store does not have.',
         fields: {},
         operations: {

@@ -50,7 +50,7 @@ type NameFields = Texts<'common_name' | 'alt_names' | 'serial_number'> &
   Flags<'exclude_cn_from_sans'>;
 const nameFields: NameFields = {
   common_name: text('The common name.'),
-  alt_names: text('Host names and email addresses, between commas.'),
+  alt_names: { ...text('Host names and email addresses, between commas.'), separated: true },
   ip_sans: texts('IP addresses.'),
   uri_sans: texts('URIs.'),
   other_sans: texts('Other names: `<oid>;UTF8:<value>`.'),

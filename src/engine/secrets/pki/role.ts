@@ -44,10 +44,9 @@ export async function countRolesOf(storage: Storage, issuerRef: string): Promise
 
 /** A role of members that a client sent, over another's or the defaults. */
 export function readRole(body: JsonObject, old?: Role): Role | Refused {
-  const given = Object.fromEntries(Object.entries(body).map(([name, value]) => [name.toLowerCase(), value]));
-  const values = readFields(roleFields, { ...old, ...given }, undefined, {});
+  const values = readFields(roleFields, { ...old, ...body });
   if (values instanceof FieldRefusal) return new Refused(values.message);
-  const policies = readPolicies(given['policy_identifiers'] ?? old?.policy_identifiers ?? []);
+  const policies = readPolicies(body['policy_identifiers'] ?? old?.policy_identifiers ?? []);
   if (policies instanceof Refused) return policies;
   return settle({ ...values, policy_identifiers: policies });
 }

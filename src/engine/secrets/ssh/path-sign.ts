@@ -31,7 +31,11 @@ export interface SigningContext {
 const fields = {
   role: { type: 'string', description: 'The role with configuration for this request.', required: true },
   ttl: { type: 'duration', description: 'The requested time to live for the certificate.' },
-  valid_principals: { type: 'string', description: 'Users or hosts that the certificate is good for.' },
+  valid_principals: {
+    type: 'string',
+    description: 'Users or hosts that the certificate is good for.',
+    separated: true,
+  },
   cert_type: { type: 'string', description: 'Type of certificate: user or host.', default: 'user' },
   key_id: { type: 'string', description: 'Key ID of the certificate.', default: '' },
   critical_options: { type: 'stringMap', description: 'Critical options of the certificate.' },

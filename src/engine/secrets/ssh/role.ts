@@ -46,7 +46,12 @@ export type Role = OtpRole | CaRole;
 
 export const roleFields = {
   role: { type: 'string', description: 'Name of the role.', required: true },
-  key_type: { type: 'string', description: 'Type of key used to log in to hosts: otp or ca.', default: '' },
+  key_type: {
+    type: 'string',
+    description: 'Type of key used to log in to hosts: otp or ca.',
+    default: '',
+    fold: true,
+  },
   default_user: {
     type: 'string',
     description: 'User for whom a credential is made when none is named.',
@@ -61,17 +66,20 @@ export const roleFields = {
     type: 'string',
     description: 'Blocks of addresses of hosts, separated by commas.',
     default: '',
+    separated: true,
   },
   exclude_cidr_list: {
     type: 'string',
     description: 'Blocks of addresses that the role does not accept.',
     default: '',
+    separated: true,
   },
   port: { type: 'int', description: 'Port of the SSH connection, told to clients.', default: 22 },
   allowed_users: {
     type: 'string',
     description: 'Users that may be asked for, separated by commas; * for any.',
     default: '',
+    separated: true,
   },
   allowed_users_template: {
     type: 'bool',
@@ -82,6 +90,7 @@ export const roleFields = {
     type: 'string',
     description: 'Domains of host certificates, separated by commas; * for any.',
     default: '',
+    separated: true,
   },
   allowed_domains_template: {
     type: 'bool',
@@ -94,11 +103,13 @@ export const roleFields = {
     type: 'string',
     description: 'Critical options that may be asked for; empty for any.',
     default: '',
+    separated: true,
   },
   allowed_extensions: {
     type: 'string',
     description: 'Extensions that may be asked for; * for any, empty for none.',
     default: '',
+    separated: true,
   },
   default_critical_options: {
     type: 'stringMap',
@@ -173,7 +184,7 @@ export function readRole(values: FieldValues<typeof roleFields>): Role | string 
         ? 'failed to validate cidr_list'
         : 'failed to validate exclude_cidr_list entry';
   }
-  const keyType = values.key_type.toLowerCase();
+  const keyType = values.key_type;
   if (keyType === '') return 'missing key type';
   if (keyType === 'dynamic') return 'dynamic key type roles are no longer supported';
   if (keyType === 'otp') {

@@ -19,6 +19,7 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
         name: nameField,
         key_derivation_algorithm: {
           type: 'string',
+          fold: true,
           description: 'The key derivation algorithm to use. Only "ecdh" is served.',
           default: 'ecdh',
         },
@@ -27,6 +28,7 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
         peer_public_key: { type: 'string', description: "The peer's public key, in PEM.", default: '' },
         derived_key_type: {
           type: 'string',
+          fold: true,
           description: 'The type of the derived key: aes128-gcm96, aes256-gcm96 or chacha20-poly1305.',
           default: 'aes256-gcm96',
         },
@@ -35,9 +37,9 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
         update: {
           summary: 'Derive a key.',
           handler: async (_request, fields) => {
-            const type = fields.derived_key_type.toLowerCase();
+            const type = fields.derived_key_type;
             if (!isKeyName(fields.name)) return badRequest('invalid key name');
-            if (fields.key_derivation_algorithm.toLowerCase() !== 'ecdh')
+            if (fields.key_derivation_algorithm !== 'ecdh')
               return badRequest(`unknown key derivation algorithm ${fields.key_derivation_algorithm}`);
             const traits = isKeyType(type) ? traitsOf(type) : undefined;
             if (!isKeyType(type) || traits?.family !== 'aead')

@@ -53,7 +53,12 @@ export function importPaths(store: KeyStore, wrapping: WrappingKey): Path[] {
       synopsis: 'Imports an externally-generated key into a new transit key',
       fields: {
         ...materialFields,
-        type: { type: 'string', description: 'The type of key being imported.', default: 'aes256-gcm96' },
+        type: {
+          type: 'string',
+          description: 'The type of key being imported.',
+          default: 'aes256-gcm96',
+          fold: true,
+        },
         allow_rotation: {
           type: 'bool',
           description: 'True if the imported key may be rotated within the vault.',
@@ -77,7 +82,7 @@ export function importPaths(store: KeyStore, wrapping: WrappingKey): Path[] {
         update: {
           summary: 'Import a key.',
           handler: async (request, fields) => {
-            const type = fields.type.toLowerCase();
+            const type = fields.type;
             if (!isKeyName(fields.name)) return badRequest('invalid key name');
             if (Object.hasOwn(request.body, 'convergent_encryption'))
               return badRequest('import cannot be used on keys with convergent encryption enabled');

@@ -111,6 +111,7 @@ export function keyPaths(oidc: Oidc): Path[] {
     }),
     path({
       pattern: 'oidc/key/:name/rotate',
+      record: 'oidc/key/:name',
       synopsis: 'Rotate a named OIDC key.',
       fields: {
         name,

@@ -78,6 +78,7 @@ export function authorizePaths(oidc: Oidc): Path[] {
   return [
     path({
       pattern: 'oidc/provider/:name/authorize',
+      record: false,
       synopsis: 'Provides the OIDC Authorization Endpoint.',
       fields,
       operations: {

@@ -13,6 +13,7 @@ export function userinfoPaths(oidc: Oidc): Path[] {
   return [
     path({
       pattern: 'oidc/provider/:name/userinfo',
+      record: false,
       synopsis: 'Provides the OIDC UserInfo Endpoint.',
       description: 'The access token is checked here: it is no token of this engine.',
       access: 'unauthenticated',
