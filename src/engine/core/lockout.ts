@@ -24,12 +24,27 @@ interface Failures {
   readonly until: number;
 }
 
+/** A log-in that is being judged: it counts as a failure until it ends. */
+export interface Attempt {
+  /** To be called once. */
+  end(outcome: 'succeeded' | 'failed' | 'neither'): Promise<void>;
+}
+
+interface Pending {
+  count: number;
+  waiting: (() => void)[];
+}
+
+const UNCOUNTED: Attempt = { end: () => Promise.resolve() };
+
 const DEFAULTS: LockoutRule = { threshold: 5, duration: 900, counterReset: 900, disabled: false };
 const NAMES = 100_000;
 
 /**
  * Names that failed to log in too often are refused for a while, as Vault documents it: a mount's tuning beats the
  * configuration of its type, which beats that of all types. Failures are counted in memory; locks survive a restart.
+ *
+ * I1  No more attempts of a name are judged at once than it has failures left: the others wait for the outcome.
  */
 export class Lockout {
   readonly #clock: Clock;
@@ -39,6 +54,7 @@ export class Lockout {
   /** The oldest first; until when, at most, in milliseconds since the epoch. */
   readonly #locked = new Map<string, LockedUser & { readonly until: number }>();
   readonly #writes = new KeyedMutex();
+  readonly #pending = new Map<string, Pending>();
 
   private constructor(clock: Clock, storage: Storage, rules: LockoutRules) {
     this.#clock = clock;
@@ -61,6 +77,55 @@ export class Lockout {
     return lockout;
   }
 
+  /** Begins an attempt to log in, which counts before it is judged. @returns undefined when the name is locked */
+  async begin(mount: MountEntry, name: string): Promise<Attempt | undefined> {
+    const rule = this.#rule(mount);
+    if (rule.disabled) return UNCOUNTED;
+    const key = id({ accessor: mount.accessor, name });
+    for (;;) {
+      if (await this.isLocked(mount, name)) return undefined;
+      const pending = this.#pending.get(key) ?? { count: 0, waiting: [] };
+      // One at a time when there is no failure left, as after a lock that is over.
+      const left = Math.max(1, rule.threshold - this.#counted(rule, key));
+      this.#pending.set(key, pending);
+      if (pending.count < left) {
+        pending.count += 1;
+        return { end: (outcome) => this.#end(mount, name, pending, outcome) };
+      }
+      await new Promise<void>((resolve) => pending.waiting.push(resolve));
+    }
+  }
+
+  async #end(
+    mount: MountEntry,
+    name: string,
+    pending: Pending,
+    outcome: 'succeeded' | 'failed' | 'neither',
+  ): Promise<void> {
+    const key = id({ accessor: mount.accessor, name });
+    // Counted, in this very moment, before anybody who waits looks.
+    const counted =
+      outcome === 'failed'
+        ? this.#failed(mount, name)
+        : outcome === 'succeeded'
+          ? this.#succeeded(mount, name)
+          : Promise.resolve();
+    pending.count -= 1;
+    if (pending.count === 0 && this.#pending.get(key) === pending) this.#pending.delete(key);
+    const { waiting } = pending;
+    pending.waiting = [];
+    for (const wake of waiting) wake();
+    await counted;
+  }
+
+  // Failures that still count.
+  #counted(rule: LockoutRule, key: string): number {
+    const before = this.#failures.get(key);
+    const counts =
+      before !== undefined && !before.locked && this.#clock.now() < before.last + rule.counterReset * 1000;
+    return counts ? before.count : 0;
+  }
+
   async isLocked(mount: MountEntry, name: string): Promise<boolean> {
     const rule = this.#rule(mount);
     const user = { accessor: mount.accessor, name };
@@ -71,14 +136,11 @@ export class Lockout {
     return false;
   }
 
-  async failed(mount: MountEntry, name: string): Promise<void> {
+  async #failed(mount: MountEntry, name: string): Promise<void> {
     const rule = this.#rule(mount);
-    if (rule.disabled) return;
     const user = { accessor: mount.accessor, name };
     const now = this.#clock.now();
-    const before = this.#failures.get(id(user));
-    const counts = before !== undefined && !before.locked && now < before.last + rule.counterReset * 1000;
-    const count = counts ? before.count + 1 : 1;
+    const count = this.#counted(rule, id(user)) + 1;
     const until = now + rule.duration * 1000;
     const next: Failures = { name, count, last: now, locked: count >= rule.threshold, until };
     this.#failures.set(id(user), next);
@@ -88,7 +150,7 @@ export class Lockout {
     await this.#writes.run(id(user), () => this.#storage.write([jsonPut(key(user), next)]));
   }
 
-  async succeeded(mount: MountEntry, name: string): Promise<void> {
+  async #succeeded(mount: MountEntry, name: string): Promise<void> {
     const user = { accessor: mount.accessor, name };
     if (this.#failures.get(id(user)) !== undefined) await this.#forget(user);
   }

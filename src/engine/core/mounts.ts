@@ -1,3 +1,4 @@
+import { KeyedMutex } from '../../lib/keyed-mutex.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { type KeyRandom, plainKeyRandom } from '../../lib/key-random.ts';
 import type { Random } from '../../lib/random.ts';
@@ -95,6 +96,8 @@ export class MountTable {
   readonly #options: MountTableOptions;
   #entries: readonly MountEntry[] = [];
   #changes: Promise<unknown> = Promise.resolve();
+  /** By accessor: requests share a mount, and what ends or replaces its backend has it alone. */
+  readonly #use = new KeyedMutex();
 
   private constructor(options: MountTableOptions) {
     this.#options = options;
@@ -192,7 +195,7 @@ export class MountTable {
       await this.#save(this.#entries.map((each) => (each === entry ? next : each)));
       const running = this.router.get(prefixOf(entry));
       const restart = JSON.stringify(next.options) !== JSON.stringify(entry.options) || running === undefined;
-      if (restart) await this.#start(next);
+      if (restart) await this.#restart(next);
       else this.router.set({ ...running, entry: next, leaseTtl: this.leaseTtl(next.config) });
       return next;
     });
@@ -237,8 +240,19 @@ export class MountTable {
         wanted.push(running.entry);
       }
       if (type !== '') wanted.push(...this.#entries.filter((entry) => entry.type === factoryName(type)));
-      for (const entry of wanted) if (!SINGLETONS.includes(entry.type)) await this.#start(entry);
+      for (const entry of wanted) if (!SINGLETONS.includes(entry.type)) await this.#restart(entry);
       return undefined;
+    });
+  }
+
+  /**
+   * Runs a request of a mount. A mount is emptied, and its backend replaced, between requests only.
+   * @param work whether the mount still runs as it was routed to
+   */
+  serve<T>({ entry, backend, prefix }: Mounted, work: (still: boolean) => Promise<T>): Promise<T> {
+    return this.#use.share(entry.accessor, () => {
+      const now = this.router.get(prefix);
+      return work(now?.backend === backend && now.tainted !== true);
     });
   }
 
@@ -275,6 +289,8 @@ export class MountTable {
     const running = this.router.get(prefix);
     if (running === undefined) return undefined;
     this.router.set({ ...running, tainted: true });
+    // What was asked before is done, and leaves its tokens and leases behind.
+    await this.#use.run(running.entry.accessor, () => Promise.resolve());
     try {
       const failed = await this.#options.revokeAll(prefix);
       if (failed !== undefined) this.router.set(running);
@@ -287,6 +303,13 @@ export class MountTable {
 
   #find(table: 'mounts' | 'auth', path: string): MountEntry | undefined {
     return this.#entries.find((entry) => entry.table === table && entry.path === path);
+  }
+
+  // Two backends of one storage would each believe to be the only one. The system backend itself asks for this.
+  #restart(entry: MountEntry): Promise<void> {
+    return entry.type === 'system'
+      ? this.#start(entry)
+      : this.#use.run(entry.accessor, () => this.#start(entry));
   }
 
   async #start(entry: MountEntry): Promise<void> {

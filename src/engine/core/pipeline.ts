@@ -224,12 +224,9 @@ async function handleAndWrap(context: Context): Promise<Response> {
   let response: Response;
   let leased = false;
   try {
-    response = await handleLogin(context);
-    if (response.kind === 'login') response = await completeLogin(context, response.login, response.warnings);
-    else if (response.kind === 'secret') {
-      response = await completeSecret(context, response);
+    response = await handleOnMount(context, () => {
       leased = true;
-    }
+    });
   } finally {
     if (!leased) giveBack();
   }
@@ -242,6 +239,35 @@ async function handleAndWrap(context: Context): Promise<Response> {
   if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
     return response;
   return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
+}
+
+async function handleOnMount(context: Context, onLeased: () => void): Promise<Response> {
+  const { vault } = context;
+  for (;;) {
+    const { mounted } = context;
+    if (mounted === undefined) return handle(context);
+    const answered = await vault.mounts.serve(mounted, async (still) => {
+      if (!still) return undefined;
+      const response = await handleLogin(context);
+      if (response.kind === 'login') return completeLogin(context, response.login, response.warnings);
+      if (response.kind !== 'secret') return response;
+      const secret = await completeSecret(context, response);
+      onLeased();
+      return secret;
+    });
+    const response = answered ?? (await routeAgain(context));
+    if (response !== undefined) return response;
+  }
+}
+
+// The mount was emptied, moved or restarted since: whatever is at the path now is judged from the beginning.
+async function routeAgain(context: Context): Promise<Response | undefined> {
+  context.mounted = undefined;
+  context.row = undefined;
+  context.logical = undefined;
+  context.call = undefined;
+  route(context);
+  return authorize(context);
 }
 
 function tooManyLeases(path: string): Response {
@@ -257,13 +283,17 @@ async function handleLogin(context: Context): Promise<Response> {
   const { vault, mounted, call } = context;
   const name = call?.loginName;
   if (name === undefined || mounted === undefined) return handle(context);
-  const { entry } = mounted;
-  if (await vault.lockout.isLocked(entry, name)) return permissionDenied;
-  const response = await handle(context);
-  if (response.kind === 'login') await vault.lockout.succeeded(entry, name);
-  else if (response.kind === 'refusal' && response.badCredentials === true)
-    await vault.lockout.failed(entry, name);
-  return response;
+  const attempt = await vault.lockout.begin(mounted.entry, name);
+  if (attempt === undefined) return permissionDenied;
+  let outcome: 'succeeded' | 'failed' | 'neither' = 'neither';
+  try {
+    const response = await handle(context);
+    if (response.kind === 'login') outcome = 'succeeded';
+    else if (response.kind === 'refusal' && response.badCredentials === true) outcome = 'failed';
+    return response;
+  } finally {
+    await attempt.end(outcome);
+  }
 }
 
 function handle(context: Context): Promise<Response> | Response {
