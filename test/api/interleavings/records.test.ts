@@ -14,9 +14,6 @@ import { World } from './world.ts';
 const SEED = Number(process.env['SEALEDVAULT_RACE_SEED'] ?? '1');
 const ROUNDS = Number(process.env['SEALEDVAULT_RACE_ROUNDS'] ?? '3');
 
-/** Rows that write and are in no race here, and why. */
-const ELSEWHERE: Readonly<{ [row: string]: string }> = {};
-
 const NAMES = records({ certificate: '', publicKey: '', crl: '', accessor: '' }).map((each) => each.name);
 const folder = mkdtempSync(join(tmpdir(), 'sealedvault-races-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,9 +46,7 @@ describe.each([
           const seen = await run(record, [[one, other]]);
           storage.slow = false;
           if (!after.includes(seen))
-            problems.push(
-              `${text(one)} beside ${text(other)}:\n${seen}\nis neither\n${after.join('\nnor\n')}`,
-            );
+            problems.push(`${text(one)} beside ${text(other)}: ${differing(seen, after)}`);
         }
       }
     }
@@ -101,8 +96,17 @@ function masked(seen: string, known: ReadonlyMap<string, string>): string {
     .replaceAll(/\b1[6-9]\d{8}\b/g, 'SECONDS')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'UUID')
     .replaceAll(/\b(\w+_)?[0-9a-f]{8}\b/g, 'HEX')
+    .replaceAll(/(?:[0-9a-f]{2}:){7,}[0-9a-f]{2}/g, 'SERIAL')
+    .replaceAll(/-----BEGIN.*?-----END [A-Z ]+-----/g, 'PEM')
     .replaceAll(/hv[sb]\.[\w-]+/g, 'TOKEN')
     .replaceAll(/[\w+/=-]{28,}/g, 'RANDOM');
+}
+
+// Where what was seen leaves what both orders have.
+function differing(seen: string, after: readonly string[]): string {
+  const at = Math.min(...after.map((each) => [...seen].findIndex((letter, index) => letter !== each[index])));
+  const part = (whole: string): string => whole.slice(Math.max(0, at - 40), at + 80);
+  return `…${part(seen)}… is neither …${after.map(part).join('… nor …')}…`;
 }
 
 function text({ method, path, body }: Step): string {

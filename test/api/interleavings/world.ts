@@ -88,12 +88,7 @@ export class World {
     return vault;
   }
 
-  async call(
-    method: Method,
-    path: string,
-    body: object = {},
-    token: string = this.root,
-  ): Promise<Answer> {
+  async call(method: Method, path: string, body: object = {}, token: string = this.root): Promise<Answer> {
     const request: CoreRequest = {
       id: random.uuid(),
       path,
@@ -114,12 +109,7 @@ export class World {
   }
 
   /** Calls that has to go well. */
-  async done(
-    method: Method,
-    path: string,
-    body: object = {},
-    token: string = this.root,
-  ): Promise<any> {
+  async done(method: Method, path: string, body: object = {}, token: string = this.root): Promise<any> {
     const { status, body: answer } = await this.call(method, path, body, token);
     if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(answer)}`);
     return answer;

@@ -20,7 +20,7 @@ export function createAppRole(storage: Storage, clock: Clock, random: Random): B
     },
     paths: new PathTable([
       ...rolePaths(store, random, locks),
-      ...secretIdPaths(store, clock, random),
+      ...secretIdPaths(store, clock, random, locks),
       ...loginPaths(store, clock, locks),
     ]),
   };

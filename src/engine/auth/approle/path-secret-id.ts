@@ -1,5 +1,6 @@
 import { isBlock, isSubset } from '../../../lib/cidr.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import type { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import type { Random } from '../../../lib/random.ts';
 import { type Path, path } from '../../logical/logical.ts';
@@ -43,7 +44,10 @@ interface Given {
 }
 
 /** Secret IDs: made, chosen, looked up and destroyed, by themselves or by their accessors. */
-export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random): Path[] {
+export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random, locks: KeyedMutex): Path[] {
+  // Beside logins, which count uses, and beside the end of the role.
+  const alone = (name: string, work: () => Promise<Response>): Promise<Response> =>
+    locks.run(name.toLowerCase(), work);
   const make = async (given: Given, text: string, maxTtl: number): Promise<Response> => {
     const role = await store.role(given.role_name);
     if (role === undefined) return noRole(given.role_name, 404);
@@ -134,7 +138,8 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
       operations: {
         update: {
           summary: 'Make a secret ID.',
-          handler: (request, values) => make(values, random.uuid(), request.leaseTtl.max),
+          handler: (request, values) =>
+            alone(values.role_name, () => make(values, random.uuid(), request.leaseTtl.max)),
         },
         list: {
           summary: 'List the accessors of the secret IDs.',
@@ -163,7 +168,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
           handler: (request, values) =>
             values.secret_id === ''
               ? badRequest('missing secret_id')
-              : make(values, values.secret_id, request.leaseTtl.max),
+              : alone(values.role_name, () => make(values, values.secret_id, request.leaseTtl.max)),
         },
       },
     }),
@@ -185,11 +190,13 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
       operations: {
         update: {
           summary: 'Destroy a secret ID.',
-          handler: (_request, values) => destroy(values.role_name, values.secret_id),
+          handler: (_request, values) =>
+            alone(values.role_name, () => destroy(values.role_name, values.secret_id)),
         },
         delete: {
           summary: 'Destroy a secret ID.',
-          handler: (_request, values) => destroy(values.role_name, values.secret_id),
+          handler: (_request, values) =>
+            alone(values.role_name, () => destroy(values.role_name, values.secret_id)),
         },
       },
     }),
@@ -218,11 +225,13 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
       operations: {
         update: {
           summary: 'Destroy by accessor.',
-          handler: (_request, values) => destroyByAccessor(values.role_name, values.secret_id_accessor),
+          handler: (_request, values) =>
+            alone(values.role_name, () => destroyByAccessor(values.role_name, values.secret_id_accessor)),
         },
         delete: {
           summary: 'Destroy by accessor.',
-          handler: (_request, values) => destroyByAccessor(values.role_name, values.secret_id_accessor),
+          handler: (_request, values) =>
+            alone(values.role_name, () => destroyByAccessor(values.role_name, values.secret_id_accessor)),
         },
       },
     }),
@@ -234,7 +243,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random)
         update: {
           summary: 'Remove expired secret IDs.',
           handler: async () => {
-            await store.tidy(Math.floor(clock.now() / 1000));
+            await store.tidy(Math.floor(clock.now() / 1000), locks);
             return { kind: 'data', data: null, status: 202, warnings: [TIDYING] };
           },
         },

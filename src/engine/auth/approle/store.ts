@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { clear, getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import type { TokenParameters } from '../token-fields.ts';
 
@@ -104,15 +105,17 @@ export class AppRoleStore {
     ]);
   }
 
-  /** Removes what has expired. */
-  async tidy(now: number): Promise<void> {
+  /** Removes what has expired. @param locks by role, for each change of its secret IDs */
+  async tidy(now: number, locks: KeyedMutex): Promise<void> {
     for (const name of await this.names()) {
       const role = await this.role(name);
       if (role === undefined) continue;
       for (const accessor of await this.accessors(role)) {
-        const secret = await this.secretIdByAccessor(role, accessor);
-        if (secret !== undefined && secret.expires !== 0 && secret.expires <= now)
-          await this.deleteSecretId(role, secret);
+        await locks.run(role.name, async () => {
+          const secret = await this.secretIdByAccessor(role, accessor);
+          if (secret !== undefined && secret.expires !== 0 && secret.expires <= now)
+            await this.deleteSecretId(role, secret);
+        });
       }
     }
   }

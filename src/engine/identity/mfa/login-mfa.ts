@@ -40,10 +40,29 @@ export class LoginMfa {
     return this.#records.pointers(layout.mfaMethod(''));
   }
 
-  saveMethod(method: TotpMethod): Promise<void> {
-    return this.#records.exclusive(() =>
-      this.#records.commit([jsonPut(layout.mfaMethod(method.id), method)], {}),
-    );
+  /**
+   * Makes or changes a method, while nobody else does.
+   * @param id of an existing method; undefined for a new one
+   * @param build what becomes of it, or why nothing does
+   */
+  changeMethod(
+    id: string | undefined,
+    build: (before: TotpMethod | undefined) => TotpMethod | string,
+  ): Promise<TotpMethod | Refusal> {
+    return this.#records.exclusive(async () => {
+      const before = id === undefined ? undefined : await this.method(id);
+      if (id !== undefined && before === undefined)
+        return { refused: `configuration for method ID ${JSON.stringify(id)} does not exist` };
+      const method = build(before);
+      if (typeof method === 'string') return { refused: method };
+      if (method.name !== '' && method.name !== before?.name) {
+        const others = await this.methods();
+        if (others.some((each) => each.name === method.name && each.id !== method.id))
+          return { refused: `an MFA method with name ${JSON.stringify(method.name)} already exists` };
+      }
+      await this.#records.commit([jsonPut(layout.mfaMethod(method.id), method)], {});
+      return method;
+    });
   }
 
   /** Removes a method unless a rule needs it. */

@@ -42,17 +42,9 @@ export function mfaMethodPaths({ mfa, records }: IdentityStore): Path[] {
   };
   const save = async (values: FieldValues<typeof fields>): Promise<Response> => {
     const id = values.method_id;
-    const before = id === undefined ? undefined : await mfa.method(id);
-    if (id !== undefined && before === undefined)
-      return badRequest(`configuration for method ID ${JSON.stringify(id)} does not exist`);
-    const method = build(values, id ?? records.uuid(), before);
-    if (typeof method === 'string') return badRequest(method);
-    if (method.name !== '' && method.name !== before?.name) {
-      const same = (await mfa.methods()).some((each) => each.name === method.name && each.id !== method.id);
-      if (same) return badRequest(`an MFA method with name ${JSON.stringify(method.name)} already exists`);
-    }
-    await mfa.saveMethod(method);
-    return before === undefined ? data({ method_id: method.id }) : empty;
+    const saved = await mfa.changeMethod(id, (before) => build(values, id ?? records.uuid(), before));
+    if ('refused' in saved) return badRequest(saved.refused);
+    return id === undefined ? data({ method_id: saved.id }) : empty;
   };
   const idField = { ...fields.method_id, required: true } as const;
 
