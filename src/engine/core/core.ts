@@ -64,6 +64,10 @@ export interface CoreOptions extends SealCareOptions {
   readonly buildDate: string;
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress?: string;
+  /** Undefined: made from the cluster's id. */
+  readonly clusterName?: string | undefined;
+  /** Headers of answers that the configuration file sets, in lower case. */
+  readonly configuredHeaders?: readonly string[];
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly userLockout?: LockoutRules;

@@ -50,11 +50,14 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
   const serve = async (request: CoreRequest): Promise<Response> => {
     if (request.path.startsWith('sys/')) {
       const row = raw.find(request.path.slice(4));
-      if (row !== undefined)
+      if (row !== undefined && !wantsHelp(request))
         return row.path.handle(toLogical(request, 'sys/', request.path.slice(4)), row.values);
     }
     const { vault } = core;
     if (vault === undefined) return sealed;
+    // Whether a name or a folder is meant cannot be told, so nothing is written (Vault: handleCancelableRequest).
+    if (request.path.endsWith('/') && (request.operation === 'update' || request.operation === 'patch'))
+      return badRequest("cannot write to a path ending in '/'");
     const context: Context = {
       request,
       vault,

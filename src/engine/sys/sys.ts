@@ -58,7 +58,7 @@ export function createSys(port: SysPort): Backend {
       ...openApiDocumentPaths(port),
       ...mfaPaths(port),
       ...quotaPaths(port),
-      ...httpSettingsPaths(port.http),
+      ...httpSettingsPaths(port.http, port.configuredHeaders),
       ...loggerPaths(port.process),
       ...processPaths(port.process),
       ...(port.rawStorage === undefined ? [] : rawStoragePaths(port.rawStorage)),
