@@ -114,12 +114,13 @@ async function server(options: Arguments): Promise<number> {
     });
     forgetCredentials();
     process.on('SIGHUP', () => {
+      let next: EngineConfig | undefined;
       try {
-        load();
+        next = load().config;
       } catch (err) {
         log.error({ err }, 'the configuration could not be read again: what was in force stays');
       }
-      engine.reload().catch((err: unknown) => log.error({ err }, 'the reload failed'));
+      engine.reload(next).catch((err: unknown) => log.error({ err }, 'the reload failed'));
     });
     if (config.pidFile !== undefined) await writePid(config.pidFile, engine);
     if (dev) await announceDev(engine.core, config.apiAddress, options);
@@ -157,7 +158,10 @@ async function writePid(path: string, engine: Engine): Promise<void> {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
   } catch (cause) {
     await engine.stop();
-    throw new PidFileUnusable('pid_file cannot be written', { cause, hint: 'check its folder and permissions' });
+    throw new PidFileUnusable('pid_file cannot be written', {
+      cause,
+      hint: 'check its folder and permissions',
+    });
   }
 }
 

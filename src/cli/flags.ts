@@ -35,10 +35,10 @@ export const FLAGS: Readonly<Record<string, Flags>> = {
   operator: { values: ['decode', 'otp'], switches: [], words: 1 },
   status: { values: ['address', 'format'], switches: [], words: 0 },
   ceremony: {
-    values: [
-      ...['as', 'message', 'out', 'in', 'key', 'share', 'from', 'deviations', 'svg', 'digest', 'engine-key', 'storage'],
-      ...['kubeconfig', 'context', 'namespace', 'n', 'address', 'ca-cert', 'tls-server-name'],
-    ],
+    values:
+      'as message out in key share from deviations svg digest engine-key storage kubeconfig context namespace n address ca-cert tls-server-name'.split(
+        ' ',
+      ),
     switches: CEREMONY_SWITCHES,
   },
   version: { values: [], switches: [], words: 0 },

@@ -9,7 +9,15 @@ const STATUS = /^(?:default|[1-5]xx|[1-5]\d\d)$/;
 // RFC 9110 §5.1.
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What says where an answer ends: never an operator's to set. */
-const FRAMING = ['cache-control', 'connection', 'content-encoding', 'content-length', 'content-type', 'date', 'transfer-encoding'];
+const FRAMING = [
+  'cache-control',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'date',
+  'transfer-encoding',
+];
 const HSTS = 'max-age=31536000; includeSubDomains';
 
 /**
@@ -34,7 +42,9 @@ export function parseResponseHeaders(listener: HclBody): ResponseHeaders {
           const values = header.value.kind === 'list' ? textList(header.value) : undefined;
           if (values === undefined) throw notAMap();
           if (values.some((value) => /[^\t\x20-\x7e\x80-\xff]/.test(value)))
-            throw new ConfigInvalid(`the value of the response header ${name} has characters that no header can hold`);
+            throw new ConfigInvalid(
+              `the value of the response header ${name} has characters that no header can hold`,
+            );
           found[status] = {
             ...found[status],
             [name]: values.flatMap((value) => value.trim() || []).join('; '),

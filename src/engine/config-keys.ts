@@ -16,9 +16,19 @@ export type KeyRule =
 export type KeyRules = Readonly<Record<string, KeyRule>>;
 
 const read = (text: string): KeyRules =>
-  Object.fromEntries(text.trim().split(/\s+/).map((name) => [name, 'read' as const]));
+  Object.fromEntries(
+    text
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, 'read' as const]),
+  );
 const refused = (because: string, text: string): KeyRules =>
-  Object.fromEntries(text.trim().split(/\s+/).map((name) => [name, { refused: because }]));
+  Object.fromEntries(
+    text
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, { refused: because }]),
+  );
 
 const TRUE = ['true', '1', 't'];
 const FALSE = ['false', '0', 'f'];
@@ -135,7 +145,10 @@ export const TCP_KEYS: KeyRules = {
 export const UNIX_KEYS: KeyRules = {
   ...SHARED,
   ...read('socket_mode socket_user socket_group'),
-  ...refused('a client of a Unix socket has no address: use listener "tcp"', `${BEHIND_PROXIES} ${UNSAFE_HEADERS}`),
+  ...refused(
+    'a client of a Unix socket has no address: use listener "tcp"',
+    `${BEHIND_PROXIES} ${UNSAFE_HEADERS}`,
+  ),
 };
 
 /** Keys of a storage block. */

@@ -44,6 +44,11 @@ function placeOf(settings: HclBody): KmsLibraryPlace {
   const address = scalar(settings, 'agent_address');
   if (!library === !address)
     throw new ConfigInvalid('a kms_library needs library or agent_address, and not both');
+  const lost = library ? 'agent_uid' : 'library_env';
+  if (scalar(settings, lost) !== undefined)
+    throw new ConfigInvalid(`${lost} of a kms_library has no effect`, {
+      hint: 'agent_uid belongs to agent_address, library_env to library',
+    });
   if (library) return { kind: 'library', library, libraryEnv: scalar(settings, 'library_env') };
   const socketPath = (address ?? '').replace(/^unix:\/\//, '');
   if (!socketPath.startsWith('/'))

@@ -68,12 +68,16 @@ export function parseListener(
   warnings: string[],
 ): ListenerConfig {
   if (type !== 'tcp' && type !== 'unix')
-    throw new ConfigInvalid('a listener is of an unknown type', { hint: 'use listener "tcp" or listener "unix"' });
+    throw new ConfigInvalid('a listener is of an unknown type', {
+      hint: 'use listener "tcp" or listener "unix"',
+    });
   checkKeys(body, type === 'tcp' ? TCP_KEYS : UNIX_KEYS, `listener.${type}.`, warnings);
   const address = scalar(body, 'address');
   const unix = type === 'unix' ? parseSocket(address, body) : undefined;
   const { host, port } =
-    unix === undefined ? parseAddress(rendered('listener.tcp.address', address ?? '127.0.0.1:8200')) : { host: '', port: 0 };
+    unix === undefined
+      ? parseAddress(rendered('listener.tcp.address', address ?? '127.0.0.1:8200'))
+      : { host: '', port: 0 };
   const tlsDisable = scalar(body, 'tls_disable');
   // A Unix socket has TLS only where it is asked for.
   const plain = unix !== undefined && tlsDisable === undefined && scalar(body, 'tls_cert_file') === undefined;
@@ -86,7 +90,11 @@ export function parseListener(
     maxRequestDurationMs:
       milliseconds('max_request_duration', scalar(body, 'max_request_duration'), 0) || maxRequestDurationMs,
     timeouts: {
-      readHeaderMs: milliseconds('http_read_header_timeout', scalar(body, 'http_read_header_timeout'), 10_000),
+      readHeaderMs: milliseconds(
+        'http_read_header_timeout',
+        scalar(body, 'http_read_header_timeout'),
+        10_000,
+      ),
       readMs: milliseconds('http_read_timeout', scalar(body, 'http_read_timeout'), 30_000),
       writeMs: milliseconds('http_write_timeout', scalar(body, 'http_write_timeout'), 0),
       idleMs: milliseconds('http_idle_timeout', scalar(body, 'http_idle_timeout'), 300_000),

@@ -1,7 +1,15 @@
 import { extname, join, dirname, basename, isAbsolute } from 'node:path';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import type { LogFormat, LogLevel } from '../lib/log.ts';
-import { ConfigInvalid, type Environment, integer, level, milliseconds, scalar, variable } from './config-values.ts';
+import {
+  ConfigInvalid,
+  type Environment,
+  integer,
+  level,
+  milliseconds,
+  scalar,
+  variable,
+} from './config-values.ts';
 
 /** Where lines of the log go besides standard error, and when a file of it is full (Vault: log_file, log_rotate_…). */
 export interface LogFileConfig {
@@ -28,7 +36,11 @@ const DAY_MS = 86_400_000;
  * @param flags by the names of the keys
  * @throws ERR_CONFIG_INVALID
  */
-export function parseLog(body: HclBody, env: Environment, flags: Readonly<Record<string, string>>): LogConfig {
+export function parseLog(
+  body: HclBody,
+  env: Environment,
+  flags: Readonly<Record<string, string>>,
+): LogConfig {
   const read = (name: string): string | undefined => flags[name] ?? variable(env, name) ?? scalar(body, name);
   const format = (read('log_format') || 'json').toLowerCase();
   if (format !== 'json' && format !== 'standard')
@@ -39,7 +51,11 @@ export function parseLog(body: HclBody, env: Environment, flags: Readonly<Record
   );
   if (path === undefined && rotating !== undefined)
     throw new ConfigInvalid(`${rotating} needs log_file`, { hint: 'name the file that is rotated' });
-  const rotateBytes = integer('log_rotate_bytes', flags['log_rotate_bytes'] ?? scalar(body, 'log_rotate_bytes'), 0);
+  const rotateBytes = integer(
+    'log_rotate_bytes',
+    flags['log_rotate_bytes'] ?? scalar(body, 'log_rotate_bytes'),
+    0,
+  );
   if (rotateBytes < 0) throw new ConfigInvalid('log_rotate_bytes cannot be negative');
   const rotateMaxFiles = integer(
     'log_rotate_max_files',

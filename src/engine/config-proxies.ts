@@ -36,7 +36,7 @@ const DECODERS: Readonly<Record<string, CertificateDecoder>> = {
 /** @throws ERR_CONFIG_INVALID */
 export function parseForwardedFor(body: HclBody): ForwardedForConfig | undefined {
   const authorized = blocksOf(body, 'x_forwarded_for_authorized_addrs');
-  const hops = scalar(body, 'x_forwarded_for_hop_skips');
+  const hops = scalar(body, 'x_forwarded_for_hop_skips') || undefined;
   const hopSkips = integer('x_forwarded_for_hop_skips', hops, 0);
   if (hopSkips < 0) throw new ConfigInvalid('x_forwarded_for_hop_skips cannot be negative');
   const certificateHeader = scalar(body, 'x_forwarded_for_client_cert_header') || undefined;

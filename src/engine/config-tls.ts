@@ -82,7 +82,11 @@ function cipherSuites(body: HclBody): string | undefined {
     const cipher =
       bits === undefined ? 'CHACHA20-POLY1305' : `AES${bits}-GCM-SHA${bits === '256' ? '384' : '256'}`;
     const suite = `${exchange}-${cipher}`;
-    if (match === null || !available.includes(suite.toLowerCase()) || (bits && !name.endsWith(suite.slice(-3))))
+    if (
+      match === null ||
+      !available.includes(suite.toLowerCase()) ||
+      (bits && !name.endsWith(suite.slice(-3)))
+    )
       throw new ConfigInvalid('tls_cipher_suites names a suite that is not supported', {
         hint: 'use TLS_ECDHE_RSA_WITH_… and TLS_ECDHE_ECDSA_WITH_… of AES_128_GCM_SHA256, AES_256_GCM_SHA384 and CHACHA20_POLY1305_SHA256',
       });

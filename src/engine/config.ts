@@ -233,11 +233,7 @@ function parseAudit(block: HclBlock): AuditConfig {
   return { type, path: `${label ?? type}/`, options };
 }
 
-function parseLockout(
-  body: HclBody,
-  env: Environment,
-  warnings: string[],
-): Record<string, LockoutSettings> {
+function parseLockout(body: HclBody, env: Environment, warnings: string[]): Record<string, LockoutSettings> {
   if (flag('VAULT_DISABLE_USER_LOCKOUT', variable(env, 'disable_user_lockout')))
     return Object.fromEntries([...LOCKABLE_TYPES, 'all'].map((type) => [type, { disabled: true }]));
   const found: Record<string, LockoutSettings> = {};

@@ -15,7 +15,9 @@ export async function listen(server: Server, listener: ListenerConfig): Promise<
   await bound(server, { host, port });
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new ConfigInvalid('a listener has no address');
-  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+  return address.family === 'IPv6'
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`;
 }
 
 function bound(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
@@ -29,7 +31,10 @@ function bound(server: Server, where: { host: string; port: number } | { path: s
 }
 
 // Nobody may connect before owner and mode are as they are to be.
-async function listenOnSocket(server: Server, { path, mode, user, group }: UnixSocketConfig): Promise<string> {
+async function listenOnSocket(
+  server: Server,
+  { path, mode, user, group }: UnixSocketConfig,
+): Promise<string> {
   await removeStale(path);
   const uid = idOf(user, '/etc/passwd', 'socket_user');
   const gid = idOf(group, '/etc/group', 'socket_group');
@@ -80,9 +85,13 @@ async function removeStale(path: string): Promise<void> {
 function idOf(name: string | undefined, file: string, key: string): number | undefined {
   if (name === undefined) return undefined;
   if (/^\d{1,10}$/.test(name)) return Number(name);
-  const rows = readFileSync(file, 'utf8').split('\n').map((row) => row.split(':'));
+  const rows = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((row) => row.split(':'));
   const id = rows.find(([each]) => each === name)?.[2];
   if (id === undefined)
-    throw new ConfigInvalid(`${key} of listener "unix" is nobody known`, { hint: 'name a user or group, or its number' });
+    throw new ConfigInvalid(`${key} of listener "unix" is nobody known`, {
+      hint: 'name a user or group, or its number',
+    });
   return Number(id);
 }

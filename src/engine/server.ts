@@ -54,8 +54,11 @@ export interface Engine {
   readonly core: Core;
   /** host:port of each listener, with the port that was really bound. */
   readonly addresses: readonly string[];
-  /** Re-reads certificates and reopens audit files. */
-  reload(): Promise<void>;
+  /**
+   * Re-reads certificates and reopens audit files.
+   * @param next a configuration whose response headers come into force
+   */
+  reload(next?: EngineConfig): Promise<void>;
   /** Stops taking requests, lets the running ones end, seals and closes. */
   stop(): Promise<void>;
 }
@@ -87,6 +90,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const ended = new AbortController();
+  let responseHeaders = config.listeners.map((each) => each.responseHeaders);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -135,9 +139,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
     clusterName: config.clusterName,
-    configuredHeaders: config.listeners.flatMap(({ responseHeaders }) =>
-      Object.values(responseHeaders).flatMap((each) => Object.keys(each)),
-    ),
+    configuredHeaders: () =>
+      responseHeaders.flatMap((table) => Object.values(table).flatMap((each) => Object.keys(each))),
   });
   // In recovery mode core is never started: it only closes what it was given.
   const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
@@ -146,7 +149,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     servers.push(
       createEdge(
         {
-          ...listener,
+          maxRequestSize: listener.maxRequestSize,
+          maxRequestDurationMs: listener.maxRequestDurationMs,
+          timeouts: listener.timeouts,
+          open: listener.open,
+          forwardedFor: listener.forwardedFor,
+          proxyProtocol: listener.proxyProtocol,
+          responseHeaders: () => responseHeaders[index] ?? listener.responseHeaders,
           handle,
           settings,
           ui: config.ui,
@@ -172,7 +181,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     return {
       core,
       addresses,
-      reload: async () => {
+      reload: async (next) => {
+        if (next !== undefined) responseHeaders = next.listeners.map((each) => each.responseHeaders);
         reloadCertificates();
         await core.vault?.audit.reload();
       },

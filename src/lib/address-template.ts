@@ -25,12 +25,19 @@ type Value = readonly InterfaceAddress[] | string;
 const TEMPLATE = /\{\{(.*?)\}\}/gs;
 const WORD = /\s*(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`|(-?\w+)|(\|))/gy;
 /** Forwardable blocks of RFC 6890: what go-sockaddr calls private. */
-const PRIVATE = ['10.0.0.0/8', '100.64.0.0/10', '172.16.0.0/12', '192.168.0.0/16', '198.18.0.0/15', 'fc00::/7'];
-/** The blocks of RFC 6890 that no router forwards. */
-const SPECIAL = [
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '192.0.2.0/24', '198.51.100.0/24'],
-  ...['203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4', '::/127', 'fe80::/10', '2001:db8::/32', 'ff00::/8'],
+const PRIVATE = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  'fc00::/7',
 ];
+/** The blocks of RFC 6890 that no router forwards. */
+const SPECIAL =
+  '0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 ::/127 fe80::/10 2001:db8::/32 ff00::/8'.split(
+    ' ',
+  );
 const RFCS: Readonly<Record<string, readonly string[]>> = {
   1918: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'],
   4193: ['fc00::/7'],
@@ -82,7 +89,8 @@ function evaluate(body: string, interfaces: () => readonly InterfaceAddress[]): 
 }
 
 function start([name = '', argument]: readonly string[], all: readonly InterfaceAddress[]): Value {
-  const addresses = (found: readonly InterfaceAddress[]): string => found.map((each) => each.address).join(' ');
+  const addresses = (found: readonly InterfaceAddress[]): string =>
+    found.map((each) => each.address).join(' ');
   const shared = (): readonly InterfaceAddress[] => all.filter((each) => isInBlocks(each.address, PRIVATE));
   const open = (): readonly InterfaceAddress[] =>
     all.filter((each) => !isInBlocks(each.address, [...PRIVATE, ...SPECIAL]));
@@ -269,7 +277,9 @@ export function systemInterfaces(): readonly InterfaceAddress[] {
 function defaultInterfaces(): ReadonlySet<string> {
   try {
     const rows = readFileSync('/proc/net/route', 'utf8').split('\n').slice(1);
-    return new Set(rows.map((row) => row.split('\t')).flatMap(([name, to]) => (name && to === '00000000' ? [name] : [])));
+    return new Set(
+      rows.map((row) => row.split('\t')).flatMap(([name, to]) => (name && to === '00000000' ? [name] : [])),
+    );
   } catch {
     return new Set();
   }

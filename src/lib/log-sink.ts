@@ -1,9 +1,19 @@
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { pino, type DestinationStream } from 'pino';
 import type { Clock } from './clock.ts';
 import { SealedVaultError } from './errors.ts';
-import { isJsonObject, type JsonObject } from './json.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import type { LogFormat } from './log.ts';
 
 export interface LogFileOptions {
@@ -120,7 +130,8 @@ class RotatedFile {
       .map((name) => ({ name, stamp: name.slice(stem.length + 1, name.length - extension.length) }))
       .filter((each) => /^\d{13,}$/.test(each.stamp))
       .toSorted((a, b) => Number(b.stamp) - Number(a.stamp));
-    for (const { name } of older.slice(Math.max(0, rotateMaxFiles))) rmSync(join(folder, name), { force: true });
+    for (const { name } of older.slice(Math.max(0, rotateMaxFiles)))
+      rmSync(join(folder, name), { force: true });
   }
 }
 
@@ -138,14 +149,22 @@ function asStandardText(line: string): string {
   }
   if (!isJsonObject(entry)) return line;
   const { time, level, module, msg, ...fields } = entry as JsonObject;
-  const name = `[${String(level).toUpperCase()}]`.padEnd(7);
-  const where = module === undefined ? '' : `${String(module)}: `;
+  const name = `[${word(level).toUpperCase()}]`.padEnd(7);
+  const where = module === undefined ? '' : `${word(module)}: `;
   const pairs = Object.entries(fields).map(([key, value]) => `${key}=${shown(value)}`);
   const end = pairs.length === 0 ? '' : `: ${pairs.join(' ')}`;
-  return `${String(time)} ${name} ${where}${String(msg)}${end}\n`;
+  return `${word(time)} ${name} ${where}${word(msg)}${end}\n`;
+}
+
+function word(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return typeof value === 'string' && /^[^\s"=]+$/.test(text) ? text : typeof value === 'string' ? JSON.stringify(text) : text;
+  return typeof value === 'string' && /^[^\s"=]+$/.test(text)
+    ? text
+    : typeof value === 'string'
+      ? JSON.stringify(text)
+      : text;
 }

@@ -27,7 +27,7 @@ export interface SysPortOptions extends QuorumPorts {
   readonly version: string;
   readonly apiAddress?: string;
   /** Headers of answers that the configuration file sets, in lower case. */
-  readonly configuredHeaders?: readonly string[];
+  readonly configuredHeaders?: () => readonly string[];
   readonly requirePgpShares: boolean;
   readonly process: ProcessServices;
   /** Whether sys/raw is served. */
@@ -129,7 +129,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     quotas: vault.quotas,
     leaseCounts: vault.leaseCounts,
     http: vault.http,
-    configuredHeaders: options.configuredHeaders ?? [],
+    configuredHeaders: options.configuredHeaders ?? (() => []),
     process: options.process.port,
     rawStorage: options.rawStorage ? vault.sealWrap.raw() : undefined,
   };

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { SealedVaultError } from '../../lib/errors.ts';
 import type { Logger, LogLevel } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
@@ -19,7 +20,7 @@ import { acceptProxies, type Peer, peerOf, type ProxyProtocol } from './proxy-pr
 import { render } from './render.ts';
 import { addHeaders, type ResponseHeaders } from './response-headers.ts';
 import { readTarget } from './target.ts';
-import { MAX_HEADER_BYTES } from './unreadable.ts';
+import { MAX_HEADER_BYTES, refuseMethod } from './unreadable.ts';
 
 /**
  * The HTTP edge. `/v1/*` goes from node:http straight to the pipeline; `/ui/*` belongs to
@@ -47,7 +48,7 @@ export interface EdgeOptions {
   readonly open: CoreRequest['open'];
   readonly forwardedFor: ForwardedFor | undefined;
   readonly proxyProtocol: ProxyProtocol | undefined;
-  readonly responseHeaders: ResponseHeaders;
+  readonly responseHeaders: () => ResponseHeaders;
   /** The name of the host, when answers are to have it. */
   readonly hostname: string | undefined;
   /** At which level finished requests are logged. */
@@ -92,7 +93,7 @@ interface Edge extends EdgeOptions {
 export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): Server | HttpsServer {
   const pages = otherPages(options);
   const listener: RequestListener = (message, out) => {
-    addHeaders(out, options.responseHeaders, ownHeaders(message, options));
+    addHeaders(out, options.responseHeaders(), ownHeaders(message, options));
     const { writeMs } = options.timeouts;
     if (writeMs > 0) limitAnswer(message, out, writeMs);
     const target = readTarget(message.url ?? '');
@@ -108,6 +109,8 @@ export function createEdge(options: EdgeOptions, tls: TlsMaterial | undefined): 
       ? createHttp(limitsOf(options.timeouts), listener)
       : createHttps({ ...limitsOf(options.timeouts), ...tlsOptions(tls) }, listener);
   acceptList(server);
+  // Without a listener the connection would end without a word.
+  server.on('connect', (_message: IncomingMessage, socket: Duplex) => refuseMethod(socket));
   const { proxyProtocol, timeouts } = options;
   const claimed =
     proxyProtocol === undefined
@@ -169,7 +172,12 @@ function limitAnswer(message: IncomingMessage, out: ServerResponse, ms: number):
   out.once('close', () => clearTimeout(timer));
 }
 
-function redirect(message: IncomingMessage, out: ServerResponse, location: string, options: EdgeOptions): void {
+function redirect(
+  message: IncomingMessage,
+  out: ServerResponse,
+  location: string,
+  options: EdgeOptions,
+): void {
   if (message.headers.origin !== undefined && answerCors(message, out, options.settings())) return;
   out.writeHead(307, { Location: location, 'Cache-Control': 'no-store', 'Content-Length': '0' });
   out.end();

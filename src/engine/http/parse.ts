@@ -155,8 +155,7 @@ async function readBody(
   const text = bytes.toString('utf8');
   if (text === '' || text.trim() === '') return none;
   // curl calls JSON a form unless it is told otherwise.
-  if (type === 'application/x-www-form-urlencoded' && !text.trimStart().startsWith('{'))
-    return form(text);
+  if (type === 'application/x-www-form-urlencoded' && !text.trimStart().startsWith('{')) return form(text);
   try {
     const value = parseJson(text);
     if (value === null) return none;

@@ -77,7 +77,10 @@ export function acceptProxies(
 }
 
 /** The other end of a connection; a peer by IPv4 has its own address on a socket for both families as well. */
-export function peerOf({ remoteAddress = '', remotePort = 0 }: Pick<Socket, 'remoteAddress' | 'remotePort'>): Peer {
+export function peerOf({
+  remoteAddress = '',
+  remotePort = 0,
+}: Pick<Socket, 'remoteAddress' | 'remotePort'>): Peer {
   const address = /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(remoteAddress) ? remoteAddress.slice(7) : remoteAddress;
   return { address, port: remotePort };
 }
@@ -160,7 +163,11 @@ function parseV2(bytes: Buffer): Header {
     return { kind: 'client', length, client: { address, port: bytes.readUInt16BE(24) } };
   }
   if (family === 0x21 && size >= 36)
-    return { kind: 'client', length, client: { address: ipv6(bytes.subarray(16, 32)), port: bytes.readUInt16BE(48) } };
+    return {
+      kind: 'client',
+      length,
+      client: { address: ipv6(bytes.subarray(16, 32)), port: bytes.readUInt16BE(48) },
+    };
   // Datagrams, sockets of a file system, and what is not specified name no client.
   return family === 0x11 || family === 0x21 ? { kind: 'bad' } : { kind: 'local', length };
 }

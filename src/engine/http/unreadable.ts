@@ -36,7 +36,15 @@ export function refuseUnreadable(error: ParserError, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const [status, reason, message] = reasonOf(error);
+  refuse(socket, reasonOf(error));
+}
+
+/** Answers a method that makes no sense here. */
+export function refuseMethod(socket: Duplex): void {
+  refuse(socket, UNKNOWN_METHOD);
+}
+
+function refuse(socket: Duplex, [status, reason, message]: readonly [number, string, string]): void {
   const body = `${JSON.stringify({ errors: [message] })}\n`;
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,

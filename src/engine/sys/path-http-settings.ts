@@ -10,7 +10,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  * config/cors, config/ui/headers and config/auditing/request-headers.
  * @param configured headers that the configuration file sets, in lower case
  */
-export function httpSettingsPaths(settings: HttpSettingsPort, configured: readonly string[]): Path[] {
+export function httpSettingsPaths(settings: HttpSettingsPort, configured: () => readonly string[]): Path[] {
   return [corsPath(settings), ...uiHeaderPaths(settings, configured), ...auditedHeaderPaths(settings)];
 }
 
@@ -71,7 +71,7 @@ function corsPath(settings: HttpSettingsPort): Path {
   });
 }
 
-function uiHeaderPaths(settings: HttpSettingsPort, configured: readonly string[]): Path[] {
+function uiHeaderPaths(settings: HttpSettingsPort, configured: () => readonly string[]): Path[] {
   return [
     path({
       pattern: 'config/ui/headers',
@@ -105,7 +105,7 @@ function uiHeaderPaths(settings: HttpSettingsPort, configured: readonly string[]
           handler: async (_request, { header, values }) => {
             if (!TOKEN.test(header)) return badRequest('invalid header name');
             if (/^x-vault-/i.test(header)) return badRequest('X-Vault headers cannot be set');
-            if (configured.includes(header.toLowerCase()))
+            if (configured().includes(header.toLowerCase()))
               return badRequest(
                 'This header already exists in the server configuration and cannot be set in the UI.',
               );

@@ -29,9 +29,15 @@ describe('address templates', () => {
     ['{{ GetInterfaceIP "eth1" }}:1', '192.168.5.9:1'],
     ['{{ GetInterfaceIP `eth0` }}:1', '10.1.2.3:1'],
     ['{{ GetAllInterfaces | include "network" "10.0.0.0/8" | attr "address" }}:1', '10.1.2.3:1'],
-    ['{{ GetAllInterfaces | include "name" "lo" | include "type" "IPv4" | attr "address" }}:1', '127.0.0.1:1'],
+    [
+      '{{ GetAllInterfaces | include "name" "lo" | include "type" "IPv4" | attr "address" }}:1',
+      '127.0.0.1:1',
+    ],
     ['[{{ GetAllInterfaces | include "RFC" "4193" | join "address" " " }}]:1', '[fd00::7]:1'],
-    ['{{ GetAllInterfaces | exclude "flags" "loopback" | sort "-size" | limit 1 | attr "address" }}:1', '10.1.2.3:1'],
+    [
+      '{{ GetAllInterfaces | exclude "flags" "loopback" | sort "-size" | limit 1 | attr "address" }}:1',
+      '10.1.2.3:1',
+    ],
     ['{{ GetPrivateInterfaces | sort "address" | offset 1 | attr "name" }}:1', 'eth1:1'],
     ['{{ GetDefaultInterfaces | include "type" "IPv4" | attr "address" }}:1', '10.1.2.3:1'],
   ])('%s', (text, expected) => {
@@ -51,6 +57,8 @@ describe('address templates', () => {
   });
 
   test('the addresses of this machine', () => {
-    expect(systemInterfaces().find(({ address }) => address === '127.0.0.1')).toMatchObject({ loopback: true });
+    expect(systemInterfaces().find(({ address }) => address === '127.0.0.1')).toMatchObject({
+      loopback: true,
+    });
   });
 });
