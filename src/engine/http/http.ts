@@ -260,8 +260,13 @@ function otherPages({ ui, settings, log }: EdgeOptions): RequestListener {
   return (message, out) => {
     if (!ui || !/^\/(?:ui(?:[/?]|$)|\?|$)/.test(message.url ?? '')) {
       for (const [name, values] of Object.entries(settings()?.ui ?? {})) out.setHeader(name, values);
-      out.writeHead(404, { 'Content-Type': 'application/json' });
-      out.end('{"errors":[]}\n');
+      const body = '{"errors":[]}\n';
+      out.writeHead(404, {
+        'Cache-Control': 'no-store',
+        'Content-Type': 'application/json',
+        'Content-Length': body.length,
+      });
+      out.end(body);
       return;
     }
     app ??= import('./pages.ts').then(({ createPages }) => createPages({ settings, log }));
