@@ -1,4 +1,4 @@
-import { blocks, textList } from '../lib/hcl/hcl.ts';
+import { blocks, labelled, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import { ConfigInvalid } from './config-values.ts';
 
@@ -26,31 +26,33 @@ const HSTS = 'max-age=31536000; includeSubDomains';
  */
 export function parseResponseHeaders(listener: HclBody): ResponseHeaders {
   const found: Record<string, Record<string, string>> = { default: { 'strict-transport-security': HSTS } };
-  for (const { body } of blocks(listener, 'custom_response_headers')) {
-    for (const item of body.items) {
+  for (const { labels, body } of blocks(listener, 'custom_response_headers')) {
+    const items = labels.length === 0 ? body.items : [labelled(labels, body)];
+    for (const item of items) {
       const [status = ''] = item.keys;
       if (!STATUS.test(status))
         throw new ConfigInvalid('custom_response_headers names a status that there is not', {
           hint: 'use default, a status such as "404", or a class such as "4xx"',
         });
-      if (item.value.kind !== 'object' && item.value.kind !== 'list') throw notAMap();
-      const maps = blocks({ items: [item] }, status);
-      if (maps.length !== 1) throw notAMap();
-      for (const { body: headers } of maps)
-        for (const header of headers.items) {
-          const name = checkedName(header.keys[0] ?? '');
-          const values = header.value.kind === 'list' ? textList(header.value) : undefined;
-          if (values === undefined) throw notAMap();
-          if (values.some((value) => /[^\t\x20-\x7e\x80-\xff]/.test(value)))
-            throw new ConfigInvalid(
-              `the value of the response header ${name} has characters that no header can hold`,
-            );
-          found[status] = {
-            ...found[status],
-            [name]: values.flatMap((value) => value.trim() || []).join('; '),
-          };
-        }
+      const [headers, another] = blocks({ items: [item] }, status);
+      if (headers === undefined || another !== undefined || headers.labels.length > 0) throw notAMap();
+      found[status] = { ...found[status], ...headersOf(headers.body) };
     }
+  }
+  return found;
+}
+
+function headersOf(body: HclBody): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { keys, value } of body.items) {
+    const name = checkedName(keys[0] ?? '');
+    const values = value.kind === 'list' ? textList(value) : undefined;
+    if (values === undefined) throw notAMap();
+    if (values.some((each) => /[^\t\x20-\x7e\x80-\xff]/.test(each)))
+      throw new ConfigInvalid(
+        `the value of the response header ${name} has characters that no header can hold`,
+      );
+    found[name] = values.flatMap((each) => each.trim() || []).join('; ');
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import { blocks, names } from '../lib/hcl/hcl.ts';
+import { blocks, labelled, names } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import { ConfigInvalid, type Environment, scalar, variable } from './config-values.ts';
 
@@ -209,7 +209,10 @@ function checkKey(
   warnings: string[],
 ): void {
   if ('within' in rule) {
-    for (const block of blocks(body, name)) checkKeys(block.body, rule.within, `${prefix}${name}.`, warnings);
+    for (const block of blocks(body, name)) {
+      const inner = block.labels.length === 0 ? block.body : { items: [labelled(block.labels, block.body)] };
+      checkKeys(inner, rule.within, `${prefix}${name}.`, warnings);
+    }
     return;
   }
   const blocked = blocks(body, name).length > 0;

@@ -35,10 +35,30 @@ const LISTENERS = [
   ['plain', { tcp: { address: '127.0.0.1:0', tls_disable: true } }],
   ['strict', xff()],
   ['skips', xff({ x_forwarded_for_hop_skips: '1', x_forwarded_for_reject_not_present: false })],
-  ['stranger', xff({ x_forwarded_for_authorized_addrs: [STRANGER], x_forwarded_for_reject_not_authorized: 'false', x_forwarded_for_client_cert_header: 'Client-Cert', x_forwarded_for_reject_not_present: false })],
+  [
+    'stranger',
+    xff({
+      x_forwarded_for_authorized_addrs: [STRANGER],
+      x_forwarded_for_reject_not_authorized: 'false',
+      x_forwarded_for_client_cert_header: 'Client-Cert',
+      x_forwarded_for_reject_not_present: false,
+    }),
+  ],
   ['rejects', xff({ x_forwarded_for_authorized_addrs: STRANGER })],
-  ['certs', xff({ x_forwarded_for_client_cert_header: 'Client-Cert', x_forwarded_for_client_cert_header_decoders: 'URL,DER' })],
-  ['rfc9440', xff({ x_forwarded_for_client_cert_header: 'Client-Cert', x_forwarded_for_client_cert_decoders: ['RFC9440'] })],
+  [
+    'certs',
+    xff({
+      x_forwarded_for_client_cert_header: 'Client-Cert',
+      x_forwarded_for_client_cert_header_decoders: 'URL,DER',
+    }),
+  ],
+  [
+    'rfc9440',
+    xff({
+      x_forwarded_for_client_cert_header: 'Client-Cert',
+      x_forwarded_for_client_cert_decoders: ['RFC9440'],
+    }),
+  ],
   ['always', proxied('use_always')],
   ['allow', proxied('allow_authorized', '127.0.0.1')],
   ['ignore', proxied('allow_authorized', STRANGER)],
@@ -52,7 +72,10 @@ beforeAll(async () => {
     audit: [{ file: { file_path: file } }],
   });
   await engine.call('POST', 'sys/auth/cert', { type: 'cert' });
-  await engine.call('PUT', 'auth/cert/certs/alice', { certificate: authority.certificate, policies: 'default' });
+  await engine.call('PUT', 'auth/cert/certs/alice', {
+    certificate: authority.certificate,
+    policies: 'default',
+  });
 });
 afterAll(async () => {
   await engine.stop();
@@ -70,15 +93,18 @@ function call(
   headers: Record<string, string> = {},
   { token = engine.root, ...more }: RequestInit & { token?: string } = {},
 ): Promise<Response> {
-  return fetch(`http://${hostOf(name)}/v1/${path}`, { ...more, headers: { 'X-Vault-Token': token, ...headers } });
+  return fetch(`http://${hostOf(name)}/v1/${path}`, {
+    ...more,
+    headers: { 'X-Vault-Token': token, ...headers },
+  });
 }
 
 /** Who the engine takes a client for. */
 async function seenAs(name: string, headers: Record<string, string>): Promise<string> {
   const response = await call(name, 'sys/in-flight-req', headers);
-  const body = (await response.json()) as Record<string, { client_remote_address?: string }> & { errors?: string[] };
+  const body = (await response.json()) as any;
   if (response.status !== 200) return `${response.status} ${body.errors?.[0]}`;
-  return Object.values(body)[0]?.client_remote_address?.replace(/:\d+$/, '') ?? '';
+  return (Object.values(body)[0] as any)?.client_remote_address?.replace(/:\d+$/, '') ?? '';
 }
 
 describe('X-Forwarded-For', () => {
@@ -94,9 +120,17 @@ describe('X-Forwarded-For', () => {
     ['skips', '1.1.1.1, 9.9.9.9', '1.1.1.1'],
     ['skips', '3.3.3.3, 1.1.1.1, 9.9.9.9', '1.1.1.1'],
     ['skips', '', '127.0.0.1'],
-    ['skips', '9.9.9.9', '400 malformed x-forwarded-for configuration or request, hops to skip (1) would skip before earliest chain link (chain length 1)'],
+    [
+      'skips',
+      '9.9.9.9',
+      '400 malformed x-forwarded-for configuration or request, hops to skip (1) would skip before earliest chain link (chain length 1)',
+    ],
     ['stranger', '9.9.9.9', '127.0.0.1'],
-    ['rejects', '9.9.9.9', '400 client address not authorized for x-forwarded-for and configured to reject connection'],
+    [
+      'rejects',
+      '9.9.9.9',
+      '400 client address not authorized for x-forwarded-for and configured to reject connection',
+    ],
     ['rejects', '', '400 missing x-forwarded-for header and configured to reject when not present'],
   ])('%s: a client that is forwarded for %j is %s', async (name, header, expected) => {
     expect(await seenAs(name, header === '' ? {} : { 'X-Forwarded-For': header })).toBe(expected);
@@ -106,7 +140,8 @@ describe('X-Forwarded-For', () => {
     const { body } = await engine.call('POST', 'auth/token/create-orphan', { policies: ['default'] });
     expect(body.auth).toBeDefined();
     await engine.call('POST', 'auth/token/roles/bound', { token_bound_cidrs: '9.9.9.0/24' });
-    const bound = (await engine.call('POST', 'auth/token/create/bound', {}, engine.root)).body.auth.client_token;
+    const bound = (await engine.call('POST', 'auth/token/create/bound', {}, engine.root)).body.auth
+      .client_token;
     const lookup = async (headers: Record<string, string>, name = 'strict'): Promise<number> =>
       (await call(name, 'auth/token/lookup-self', headers, { token: bound })).status;
     expect(await lookup({ 'X-Forwarded-For': '9.9.9.7' })).toBe(200);
@@ -193,7 +228,14 @@ describe('the PROXY protocol', () => {
     expect(seen.exec(await speak(name, [start + ask()]))?.[1]).toBe(expected);
     // In pieces, and a byte at a time.
     expect(seen.exec(await speak(name, [...start, ask()]))?.[1]).toBe(expected);
-    expect(seen.exec(await speak(name, [start, ask()].filter((each) => each !== '')))?.[1]).toBe(expected);
+    expect(
+      seen.exec(
+        await speak(
+          name,
+          [start, ask()].filter((each) => each !== ''),
+        ),
+      )?.[1],
+    ).toBe(expected);
   });
 
   test('LIST is understood behind a header, and the client is still known', async () => {
@@ -210,7 +252,11 @@ describe('the PROXY protocol', () => {
 
 describe('TLS', () => {
   test('versions and suites are what the configuration says; the PROXY header comes before', async () => {
-    const server = issueCertificate(authority, { usage: 'server', commonName: 'localhost', dnsNames: ['localhost'] });
+    const server = issueCertificate(authority, {
+      usage: 'server',
+      commonName: 'localhost',
+      dnsNames: ['localhost'],
+    });
     const { writeFileSync } = await import('node:fs');
     const at = (name: string): string => join(engine.dir, name);
     writeFileSync(at('tls.crt'), server.certificate);
@@ -222,7 +268,10 @@ describe('TLS', () => {
       listener: [
         { tcp: { address: '127.0.0.1:0', tls_disable: true } },
         tls({}),
-        tls({ tls_max_version: 'tls12', tls_cipher_suites: 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384' }),
+        tls({
+          tls_max_version: 'tls12',
+          tls_cipher_suites: 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+        }),
         tls({ tls_min_version: 'tls13', proxy_protocol_behavior: 'use_always' }),
       ],
     });
@@ -242,9 +291,13 @@ describe('TLS', () => {
     try {
       expect(await shake(1, {})).toMatch(/^TLSv1.3/);
       expect(await shake(1, { maxVersion: 'TLSv1.2' })).toMatch(/^TLSv1.2/);
-      expect(await shake(1, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' })).toBe('refused');
+      expect(
+        await shake(1, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+      ).toBe('refused');
       expect(await shake(2, {})).toBe('TLSv1.2 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384');
-      expect(await shake(2, { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' })).toBe('refused');
+      expect(await shake(2, { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' })).toBe(
+        'refused',
+      );
       expect(await shake(3, {})).toMatch(/^TLSv1.3/);
       expect(await shake(3, {}, 'PROXY TCP4 9.8.7.6 1.1.1.1 4660 80\r\n')).toMatch(/^TLSv1.3/);
       expect(await shake(3, { maxVersion: 'TLSv1.2' })).toBe('refused');

@@ -70,14 +70,25 @@ describe('a path that is not clean', () => {
 
   test('a policy is asked about the path that is served', async () => {
     await engine.call('PUT', 'sys/policies/acl/narrow', {
-      policy: 'path "kv/*" { capabilities = ["read", "update", "create"] }\npath "kv/secret" { capabilities = ["deny"] }',
+      policy:
+        'path "kv/*" { capabilities = ["read", "update", "create"] }\npath "kv/secret" { capabilities = ["deny"] }',
     });
     await engine.call('POST', 'kv/secret', { v: 1 });
-    const { client_token: token } = (await engine.call('POST', 'auth/token/create', { policies: ['narrow'] })).body.auth;
+    const { client_token: token } = (await engine.call('POST', 'auth/token/create', { policies: ['narrow'] }))
+      .body.auth;
     for (const target of ['kv//secret', '/kv/secret', '//kv///secret'])
-      expect([target, (await fetch(`${engine.address}/v1/${target}`, { headers: { 'X-Vault-Token': token } })).status]).toEqual([target, 403]);
+      expect([
+        target,
+        (await fetch(`${engine.address}/v1/${target}`, { headers: { 'X-Vault-Token': token } })).status,
+      ]).toEqual([target, 403]);
     // Other names, not other ways to the same.
-    for (const target of ['kv/%2Fsecret', 'kv%2Fsecret', 'kv/%2e/secret', 'kv/x/%2e%2e/secret', 'kv/secret%2F']) {
+    for (const target of [
+      'kv/%2Fsecret',
+      'kv%2Fsecret',
+      'kv/%2e/secret',
+      'kv/x/%2e%2e/secret',
+      'kv/secret%2F',
+    ]) {
       const answer = await send(request('GET', `/v1/${target}`).replace(engine.root, token));
       expect([target, answer.body.includes('"v":1')]).toEqual([target, false]);
     }
@@ -146,7 +157,9 @@ describe('request lines and headers', () => {
   });
 
   test('many who send large headers at once keep nobody from being served', async () => {
-    const big = Array.from({ length: 60 }, () => send(request('GET', '/v1/sys/health', [`X-Big: ${'x'.repeat(1_200_000)}`])).catch(() => undefined));
+    const big = Array.from({ length: 60 }, () =>
+      send(request('GET', '/v1/sys/health', [`X-Big: ${'x'.repeat(1_200_000)}`])).catch(() => undefined),
+    );
     expect((await engine.call('GET', 'sys/health')).status).toBe(200);
     await Promise.all(big);
   });
@@ -160,7 +173,9 @@ describe('request lines and headers', () => {
     ['root/team', 400],
     ['rootx', 400],
   ])('X-Vault-Namespace: %j is answered %d', async (namespace, status) => {
-    const answer = await engine.call('GET', 'sys/mounts', undefined, undefined, { 'X-Vault-Namespace': namespace });
+    const answer = await engine.call('GET', 'sys/mounts', undefined, undefined, {
+      'X-Vault-Namespace': namespace,
+    });
     expect(answer.status).toBe(status);
     if (namespace !== '' && status === 200) expect(answer.headers.get('x-vault-namespace')).toBe(namespace);
   });
@@ -187,7 +202,9 @@ describe('bodies', () => {
   });
 
   test.each(['gzip', 'deflate', 'br', 'gzip, identity'])('%s is refused with words', async (encoding) => {
-    const answer = await engine.call('POST', 'cubbyhole/body', '{"a":1}', undefined, { 'Content-Encoding': encoding });
+    const answer = await engine.call('POST', 'cubbyhole/body', '{"a":1}', undefined, {
+      'Content-Encoding': encoding,
+    });
     expect(answer.status).toBe(415);
     expect(answer.body.errors[0]).toContain('Content-Encoding');
     expect(await write('{"a":1}', { 'Content-Encoding': 'identity' })).toEqual({ a: 1 });
@@ -205,11 +222,13 @@ describe('descriptions', () => {
     const { paths } = (await engine.call('GET', 'sys/internal/specs/openapi')).body;
     for (const name of ['health', 'init', 'leader', 'seal-status'])
       expect(paths[`/sys/${name}`]).toMatchObject({ get: {}, 'x-vault-unauthenticated': true });
-    expect(paths['/sys/unseal'].post.requestBody.content['application/json'].schema.properties).toMatchObject({
-      key: { type: 'string' },
-      reset: { type: 'boolean' },
-      migrate: { type: 'boolean' },
-    });
+    expect(paths['/sys/unseal'].post.requestBody.content['application/json'].schema.properties).toMatchObject(
+      {
+        key: { type: 'string' },
+        reset: { type: 'boolean' },
+        migrate: { type: 'boolean' },
+      },
+    );
     expect(paths['/sys/init'].post.requestBody.content['application/json'].schema.properties).toMatchObject({
       secret_shares: { type: 'integer' },
       pgp_keys: { type: 'array', items: { type: 'string' } },
@@ -218,11 +237,16 @@ describe('descriptions', () => {
   });
 
   test('every path of the document has its help', async () => {
-    const { paths } = (await engine.call('GET', 'sys/internal/specs/openapi')).body as { paths: Record<string, object> };
+    const { paths } = (await engine.call('GET', 'sys/internal/specs/openapi')).body as {
+      paths: Record<string, object>;
+    };
     const names = Object.keys(paths).filter((name) => !name.startsWith('/sys/raw'));
     expect(names.length).toBeGreaterThan(300);
     for (const name of names) {
-      const path = name.slice(1).replaceAll(/\{[^}]+\}/g, 'x').replace(/\/$/, '');
+      const path = name
+        .slice(1)
+        .replaceAll(/\{[^}]+\}/g, 'x')
+        .replace(/\/$/, '');
       const answer = await engine.call('GET', `${path}?help=1`);
       expect([name, answer.status]).toEqual([name, 200]);
       expect([name, typeof answer.body.help]).toEqual([name, 'string']);
