@@ -121,9 +121,11 @@ class RotatedFile {
     const named = (stamp: number): string => join(folder, `${stem}-${stamp}${extension}`);
     let stamp = this.#clock.now();
     while (existsSync(named(stamp))) stamp += 1;
-    renameSync(path, named(stamp));
-    closeSync(this.#fd);
+    // Somebody may have taken the file away.
+    if (existsSync(path)) renameSync(path, named(stamp));
+    const before = this.#fd;
     this.#fd = this.#open();
+    closeSync(before);
     if (rotateMaxFiles === 0) return;
     const older = readdirSync(folder)
       .filter((name) => name.startsWith(`${stem}-`) && name.endsWith(extension))

@@ -191,6 +191,8 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
   const timer = setTimeout(() => {
     late = true;
     gone.abort();
+    // A body that is still on its way has had its time.
+    if (!message.complete) message.destroy();
   }, options.maxRequestDurationMs);
   out.once('close', () => {
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -254,6 +254,18 @@ function watched<T extends object>(value: T, prefix: string, seen: Set<string>):
     },
   });
 }
+
+test('docs/configuration.md has every key that is read, and every one that only has one value', () => {
+  const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+  const told = rows.filter(({ rule }) => rule === 'read' || 'only' in rule || 'within' in rule);
+  const missing = told.filter(({ name, prefix }) => {
+    const known = ['profiling.', 'inflight_requests_logging.', 'log_rotate_'].some((each) =>
+      `${prefix}${name}`.includes(each),
+    );
+    return !known && !page.includes(`\`${name}\``) && !page.includes(`\`${name} =`);
+  });
+  expect(missing.map(({ key }) => key)).toEqual([]);
+});
 
 test('everything that is made of a configuration is used by the engine, or by main.ts', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'sealedvault-keys-'));
