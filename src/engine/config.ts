@@ -19,7 +19,7 @@ import {
 } from './config-values.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
 
-export type { ListenerConfig, OpenFamily } from './config-listener.ts';
+export type { ListenerConfig } from './config-listener.ts';
 export type { SealStanza } from './config-seal.ts';
 export type { TlsConfig } from './config-tls.ts';
 export { ConfigInvalid, type Environment } from './config-values.ts';

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
 import { request } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeToken } from '../seal/support.ts';
@@ -229,7 +230,7 @@ describe('time', () => {
 describe('the process', () => {
   test('log_file, its rotation, log_format and pid_file do what they say', async () => {
     const folder = join(dir, 'logs');
-    execFileSync('mkdir', [folder]);
+    mkdirSync(folder);
     const pid = join(dir, 'engine.pid');
     await using process = new DisposableProcess();
     await process.start({
@@ -259,11 +260,11 @@ describe('the process', () => {
 
   test('a log file that cannot be opened, and a pid file that cannot be written, stop the start by their names', async () => {
     await using process = new DisposableProcess();
-    const fifo = join(dir, 'fifo.log');
-    execFileSync('mkfifo', [fifo]);
+    const folder = join(dir, 'folder.log');
+    mkdirSync(folder);
     for (const [more, name] of [
       [{ log_file: '/nosuch/folder/x.log' }, 'log_file'],
-      [{ log_file: fifo }, 'log_file'],
+      [{ log_file: folder }, 'log_file'],
       [{ log_file: 'relative.log' }, 'log_file'],
       [{ pid_file: '/nosuch/folder/pid' }, 'pid_file'],
       [{ log_rotate_bytes: 5 }, 'log_rotate_bytes needs log_file'],

@@ -292,8 +292,12 @@ test('everything that is made of a configuration is used by the engine, or by ma
   await engine.stop();
   // Read where the process begins and ends, when a vault is opened, and when it migrates.
   const ELSEWHERE = [
-    ...['config.pidFile', 'config.groupMayRead', 'config.log.level', 'config.log.file'],
-    ...['config.audit', 'config.migrateByCeremony'],
+    'config.pidFile',
+    'config.groupMayRead',
+    'config.log.level',
+    'config.log.file',
+    'config.audit',
+    'config.migrateByCeremony',
   ];
   const all = Object.keys(config)
     .map((name) => `config.${name}`)
