@@ -260,7 +260,7 @@ function failure(error: unknown): Response {
 function otherPages({ ui, settings, log }: EdgeOptions): RequestListener {
   let app: Promise<RequestListener> | undefined;
   return (message, out) => {
-    if (!ui || !/^\/(?:ui(?:[/?]|$)|\?|$)/.test(message.url ?? '')) {
+    if (!ui || !/^\/ui(?:[/?]|$)/.test(message.url ?? '')) {
       for (const [name, values] of Object.entries(settings()?.ui ?? {})) out.setHeader(name, values);
       const body = '{"errors":[]}\n';
       out.writeHead(404, {
