@@ -86,9 +86,7 @@ export async function createPages({
     }
     response.set('Content-Type', found.type).send(await content);
   };
-  pages.get(['/ui', '/ui/', '/ui/ceremony'], (_request, response) =>
-    response.redirect(307, '/ui/ceremony/'),
-  );
+  pages.get(['/ui', '/ui/', '/ui/ceremony'], (_request, response) => response.redirect(307, '/ui/ceremony/'));
   pages.all(['/ui/ceremony/', '/ui/ceremony/*file'], serve);
   pages.use((_request, response) => {
     response.status(404).json({ errors: [] });
