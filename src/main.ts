@@ -1,16 +1,22 @@
 #!/usr/bin/env node
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Arguments } from './cli/arguments.ts';
-import { CEREMONY_SWITCHES } from './cli/ceremony/ceremony.ts';
+import { flagFault, SWITCHES } from './cli/flags.ts';
 import type { EngineConfig } from './engine/config.ts';
 import type { Core } from './engine/core/core.ts';
+import type { Engine } from './engine/server.ts';
 import type { EarlyProcess } from './engine/seal/pkcs11/early.ts';
 import { systemClock } from './lib/clock.ts';
-import { describeError, errorCode } from './lib/errors.ts';
+import { describeError, errorCode, SealedVaultError } from './lib/errors.ts';
 import { createLogger, type Logger, type LogLevel } from './lib/log.ts';
+import { LogSink } from './lib/log-sink.ts';
 import { systemRandom } from './lib/random.ts';
+
+class PidFileUnusable extends SealedVaultError {
+  override readonly code = 'ERR_CONFIG_INVALID';
+}
 
 /**
  * The only file that reads arguments and the environment, handles signals and ends the process.
@@ -18,10 +24,12 @@ import { systemRandom } from './lib/random.ts';
  */
 const USAGE = `Usage: sealedvault <command> [options]
 
-  server -config=FILE                     run an engine; several files or folders may be given
+  server -config=FILE                     run an engine; several files or folders may be given (-log-level, -log-format,
+                                          -log-file, -log-rotate-bytes, -log-rotate-duration, -log-rotate-max-files)
   server -recovery -config=FILE           serve the raw storage only, to repair what keeps a vault from unsealing
   server -dev                             run an engine in memory, for tests only (-dev-root-token-id,
-                                          -dev-listen-address, -dev-tls, -dev-no-store-token)
+                                          -dev-listen-address, -dev-tls, -dev-tls-cert-dir,
+                                          -dev-no-store-token)
   controller                              run the operator
   hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine of the same user (-allow-group: and group)
   hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
@@ -34,22 +42,22 @@ const USAGE = `Usage: sealedvault <command> [options]
 // Without a handler of its own, this signal opens a debugger on a TCP port.
 process.on('SIGUSR1', () => undefined);
 
-const given = new Arguments(process.argv.slice(2), [
-  'version',
-  'v',
-  'dev',
-  'dev-tls',
-  'dev-no-store-token',
-  'dev-ha',
-  'recovery',
-  'allow-group',
-  ...CEREMONY_SWITCHES,
-]);
+const given = new Arguments(process.argv.slice(2), SWITCHES);
 process.exitCode = await run(given);
 
 async function run(options: Arguments): Promise<number> {
   const [verb = '', ...rest] = options.words;
   if (options.has('version') || options.has('v')) return printVersion();
+  if (options.has('help') || options.has('h')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const fault = flagFault(options);
+  if (fault !== undefined) {
+    process.stderr.write(`${fault}\n\n${USAGE}`);
+    // Of status, 2 says that the vault is sealed.
+    return verb === 'status' ? 1 : 2;
+  }
   switch (verb) {
     case 'server':
       return server(options);
@@ -74,18 +82,20 @@ async function run(options: Arguments): Promise<number> {
 
 async function server(options: Arguments): Promise<number> {
   const dev = options.on('dev') || options.on('dev-tls');
-  const paths = options.all('config');
+  const paths = configPaths(options);
   if (paths.length === 0 && !dev) return usage();
   const { loadEngineConfig } = await import('./engine/config-file.ts');
-  const log = createLogger({ level: 'info' });
+  const sink = new LogSink(systemClock);
+  const log = createLogger({ level: 'info', destination: sink });
   const ports = { clock: systemClock, random: systemRandom };
   let earlyAgent: EarlyProcess | undefined;
   try {
     await hardenProcess(dev, log);
     const devText = dev ? await prepareDev(options, paths) : undefined;
     const load = (): ReturnType<typeof loadEngineConfig> => {
-      const loaded = loadEngineConfig(paths, process.env, devText);
-      log.setLevel(options.has('log-level') ? logLevel(options.get('log-level')) : loaded.config.logLevel);
+      const loaded = loadEngineConfig(paths, process.env, devText, logFlags(options));
+      log.setLevel(loaded.config.logLevel);
+      sink.configure(loaded.config.log.format, loaded.config.log.file);
       return loaded;
     };
     const { config, warnings } = load();
@@ -104,22 +114,54 @@ async function server(options: Arguments): Promise<number> {
     });
     forgetCredentials();
     process.on('SIGHUP', () => {
+      let next: EngineConfig | undefined;
       try {
-        load();
+        next = load().config;
       } catch (err) {
         log.error({ err }, 'the configuration could not be read again: what was in force stays');
       }
-      engine.reload().catch((err: unknown) => log.error({ err }, 'the reload failed'));
+      engine.reload(next).catch((err: unknown) => log.error({ err }, 'the reload failed'));
     });
+    if (config.pidFile !== undefined) await writePid(config.pidFile, engine);
     if (dev) await announceDev(engine.core, config.apiAddress, options);
     process.stdout.write('==> Vault server started! Log data will stream in below:\n\n');
     await terminated();
     await engine.stop();
+    if (config.pidFile !== undefined) rmSync(config.pidFile, { force: true });
     return 0;
   } catch (err) {
     await earlyAgent?.close();
     log.error({ err, code: errorCode(err) }, describeError(err));
     return 1;
+  }
+}
+
+function configPaths(options: Arguments): readonly string[] {
+  const given = options.all('config');
+  if (given.length > 0) return given;
+  const said = process.env['BAO_CONFIG_PATH'] || process.env['VAULT_CONFIG_PATH'] || '';
+  return said.split(',').flatMap((path) => path.trim() || []);
+}
+
+/** The flags of the log, by the names of the keys that they are used instead of. */
+function logFlags(options: Arguments): Record<string, string> {
+  return Object.fromEntries(
+    options.names
+      .filter((name) => name.startsWith('log-'))
+      .map((name) => [name.replaceAll('-', '_'), options.get(name) ?? '']),
+  );
+}
+
+// Once the engine listens: the file of an engine that is running already is not touched.
+async function writePid(path: string, engine: Engine): Promise<void> {
+  try {
+    writeFileSync(path, `${process.pid}\n`, { mode: 0o644 });
+  } catch (cause) {
+    await engine.stop();
+    throw new PidFileUnusable('pid_file cannot be written', {
+      cause,
+      hint: 'check its folder and permissions',
+    });
   }
 }
 

@@ -28,6 +28,11 @@ export class Arguments {
     this.#flags = flags;
   }
 
+  /** The flags that were given. */
+  get names(): readonly string[] {
+    return [...this.#flags.keys()];
+  }
+
   has(name: string): boolean {
     return this.#flags.has(name);
   }
@@ -35,7 +40,7 @@ export class Arguments {
   /** Whether a switch is on: `-name`, `-name=true`. */
   on(name: string): boolean {
     const value = this.get(name);
-    return value !== undefined && !['false', '0'].includes(value.toLowerCase());
+    return value !== undefined && !['false', '0', 'f'].includes(value.toLowerCase());
   }
 
   /** The last value of a flag. */

@@ -16,16 +16,18 @@ const GROUP = 0o070;
  * Reads the configuration of an engine: one file, several, or folders of `.hcl` and `.json` files; of a setting that
  * stands in more than one, the last counts. A file with a credential in it must be its owner's alone.
  * @param before a text that is read before the files
+ * @param flags what the command line says instead, by the names of the keys
  * @throws ERR_CONFIG_INVALID, ERR_HCL_SYNTAX, ERR_CONFIG_PERMISSIONS
  */
 export function loadEngineConfig(
   paths: string | readonly string[],
   env: Environment,
   before?: string,
+  flags: Readonly<Record<string, string>> = {},
 ): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
   const read = readConfigFiles(typeof paths === 'string' ? [paths] : paths);
   const texts = read.map(({ text }) => text);
-  const loaded = parseEngineConfig(before === undefined ? texts : [before, ...texts], env);
+  const loaded = parseEngineConfig(before === undefined ? texts : [before, ...texts], env, flags);
   const { seal, moreSeals, migrateFrom, groupMayRead } = loaded.config;
   const tooOpen = groupMayRead ? OTHERS : OTHERS | GROUP;
   const seals = [seal, ...moreSeals, ...(migrateFrom === undefined ? [] : [migrateFrom])];

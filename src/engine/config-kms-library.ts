@@ -1,5 +1,6 @@
 import { blocks } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
+import { checkKeys, KMS_LIBRARY_KEYS } from './config-keys.ts';
 import { ConfigInvalid, named, scalar } from './config-values.ts';
 
 /** A `kms_library "pkcs11"` block: a library that managed keys name. */
@@ -20,7 +21,7 @@ export type KmsLibraryPlace =
   | { readonly kind: 'agent'; readonly socketPath: string; readonly agentUid: number | undefined };
 
 /** Reads the `kms_library` blocks (Vault Enterprise: kms_library stanza). @throws ERR_CONFIG_INVALID */
-export function parseKmsLibraries(body: HclBody): KmsLibrary[] {
+export function parseKmsLibraries(body: HclBody, warnings: string[]): KmsLibrary[] {
   const found: KmsLibrary[] = [];
   for (const block of blocks(body, 'kms_library')) {
     const { type, body: settings } = named(block, 'kms_library');
@@ -28,6 +29,7 @@ export function parseKmsLibraries(body: HclBody): KmsLibrary[] {
       throw new ConfigInvalid('a kms_library is of an unsupported type', {
         hint: 'write kms_library "pkcs11" { name = … library = … }',
       });
+    checkKeys(settings, KMS_LIBRARY_KEYS, 'kms_library.pkcs11.', warnings);
     const name = scalar(settings, 'name');
     if (!name) throw new ConfigInvalid('a kms_library needs a name');
     if (found.some((other) => other.name === name))
@@ -42,6 +44,11 @@ function placeOf(settings: HclBody): KmsLibraryPlace {
   const address = scalar(settings, 'agent_address');
   if (!library === !address)
     throw new ConfigInvalid('a kms_library needs library or agent_address, and not both');
+  const lost = library ? 'agent_uid' : 'library_env';
+  if (scalar(settings, lost) !== undefined)
+    throw new ConfigInvalid(`${lost} of a kms_library has no effect`, {
+      hint: 'agent_uid belongs to agent_address, library_env to library',
+    });
   if (library) return { kind: 'library', library, libraryEnv: scalar(settings, 'library_env') };
   const socketPath = (address ?? '').replace(/^unix:\/\//, '');
   if (!socketPath.startsWith('/'))

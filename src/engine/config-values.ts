@@ -6,6 +6,9 @@ import type { LogLevel } from '../lib/log.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+// What a timer of Node can wait.
+const MOST_MILLISECONDS = 2 ** 31 - 1;
+
 export class ConfigInvalid extends SealedVaultError {
   override readonly code = 'ERR_CONFIG_INVALID';
 }
@@ -69,10 +72,28 @@ export function seconds(name: string, value: string | undefined, fallback: numbe
   return parsed === 0 ? fallback : Math.trunc(parsed);
 }
 
-export function level(value: string | undefined): LogLevel {
-  if (value === undefined) return 'info';
+/** @returns milliseconds; 0 stays 0 */
+export function milliseconds(name: string, value: string | undefined, fallback: number): number {
+  if (value === undefined || value === '') return fallback;
+  const parsed = parseDuration(value);
+  if (parsed === undefined || parsed < 0 || parsed * 1000 > MOST_MILLISECONDS)
+    throw new ConfigInvalid(`${name} must be a duration`, { hint: 'write for example "30s"' });
+  return Math.trunc(parsed * 1000);
+}
+
+/** Texts in a list, or in one text between commas. */
+export function texts(body: HclBody, name: string): readonly string[] {
+  const item = attribute(body, name);
+  if (item === undefined) return [];
+  const found = textList(item.value);
+  if (found === undefined) throw new ConfigInvalid(`${name} must be a list of texts`);
+  return found.flatMap((each) => each.split(',')).flatMap((each) => each.trim() || []);
+}
+
+export function level(value: string | undefined, name = 'log_level'): LogLevel {
+  if (value === undefined || value === '') return 'info';
   const found = LEVELS[value.toLowerCase()];
-  if (found === undefined) throw new ConfigInvalid('log_level is not one of trace, debug, info, warn, error');
+  if (found === undefined) throw new ConfigInvalid(`${name} is not one of trace, debug, info, warn, error`);
   return found;
 }
 

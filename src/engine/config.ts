@@ -1,31 +1,34 @@
-import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
+import { attribute, blocks, type HclBlock, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
-import type { LogLevel } from '../lib/log.ts';
+import { checkKeys, checkVariables, KEYS, LOCKOUT_KEYS, STORAGE_KEYS } from './config-keys.ts';
+import { type KmsLibrary, parseKmsLibraries } from './config-kms-library.ts';
+import { defaultAddress, type ListenerConfig, parseListener, rendered } from './config-listener.ts';
+import { type LogConfig, parseLog } from './config-log.ts';
+import { parseSeals, type SealStanza } from './config-seal.ts';
 import {
   ConfigInvalid,
   deepFreeze,
   type Environment,
   flag,
   integer,
-  level,
-  type NamedBlock,
+  milliseconds,
   named,
   scalar,
   seconds,
   variable,
 } from './config-values.ts';
-
-import { type KmsLibrary, parseKmsLibraries } from './config-kms-library.ts';
-import { parseSeals, type SealStanza } from './config-seal.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
 
+export type { ListenerConfig } from './config-listener.ts';
 export type { SealStanza } from './config-seal.ts';
+export type { TlsConfig } from './config-tls.ts';
 export { ConfigInvalid, type Environment } from './config-values.ts';
 
 /**
  * The engine's configuration: Vault's file format, HCL or JSON, and its environment, as one frozen value.
  *
- * I1  Environment beats file. Unknown keys are warned of by name and change nothing.
+ * I1  Environment beats file, flags beat both. Every key that Vault knows works as documented or is refused by its name
+ *     (`config-keys.ts`); keys that nobody knows are warned of by name.
  * I2  Secrets are not resolved here: a seal's stanza is handed on as text and references.
  * I3  What cannot work is refused before anything is opened, with the key's name and what to write instead.
  */
@@ -50,7 +53,16 @@ export interface EngineConfig {
   readonly audit: readonly AuditConfig[];
   /** What clients are told to talk to, such as https://vault.example:8200. */
   readonly apiAddress: string;
-  readonly logLevel: LogLevel;
+  /** Undefined: made when the vault is initialized. */
+  readonly clusterName: string | undefined;
+  readonly logLevel: LogConfig['level'];
+  readonly log: LogConfig;
+  /** A file that holds the number of the process while it runs. */
+  readonly pidFile: string | undefined;
+  /** Whether answers name the host (X-Vault-Hostname). */
+  readonly hostnameHeader: boolean;
+  /** How long a metric without news is told to Prometheus; 0: Prometheus is told nothing. */
+  readonly metricsRetentionMs: number;
   /** Seconds. */
   readonly defaultLeaseTtl: number;
   /** Seconds. */
@@ -69,28 +81,6 @@ export interface EngineConfig {
   readonly groupMayRead: boolean;
 }
 
-export interface ListenerConfig {
-  readonly host: string;
-  readonly port: number;
-  /** Undefined: plain HTTP. */
-  readonly tls: TlsConfig | undefined;
-  /** Bytes; larger bodies are refused with 413. */
-  readonly maxRequestSize: number;
-  /** Families of quorum endpoints that need no token here. */
-  readonly open: readonly OpenFamily[];
-}
-
-export type OpenFamily = 'rekey' | 'generate-root' | 'metrics';
-
-export interface TlsConfig {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly clientCaFile: string | undefined;
-  readonly requireClientCert: boolean;
-  readonly askClientCert: boolean;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
-
 /** `file` is Vault's name for a folder on one node: it is kept in LMDB as well. */
 export type StorageConfig =
   | { readonly type: 'lmdb' | 'file'; readonly path: string }
@@ -103,41 +93,27 @@ export interface AuditConfig {
   readonly options: Readonly<Record<string, string>>;
 }
 
-const KNOWN = new Set(
-  `listener storage backend seal audit api_addr cluster_addr cluster_name log_level log_format log_file log_requests_level
-  log_rotate_bytes log_rotate_duration log_rotate_max_files default_lease_ttl max_lease_ttl disable_mlock disable_cache
-  cache_size ui telemetry plugin_directory plugin_file_uid plugin_file_permissions raw_storage_endpoint pid_file
-  introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
-  disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
-  enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
-  config_group_readable recovery_mode kms_library migrate_by_ceremony`.split(/\s+/),
-);
-const KNOWN_LISTENER = new Set(
-  `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
-  tls_disable_client_certs tls_min_version tls_max_version tls_cipher_suites max_request_size max_request_duration
-  http_idle_timeout http_read_header_timeout http_read_timeout http_write_timeout telemetry profiling proxy_protocol_behavior
-  proxy_protocol_authorized_addrs x_forwarded_for_authorized_addrs x_forwarded_for_hop_skips
-  x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present disable_unauthed_rekey_endpoints
-  disable_unauthed_generate_root_endpoints`.split(/\s+/),
-);
 const DEFAULT_LEASE_TTL = 32 * 86_400;
-const MAX_REQUEST_SIZE = 32 * 1024 * 1024;
+const MAX_REQUEST_DURATION_MS = 90_000;
+const METRICS_RETENTION_MS = 86_400_000;
 
 /**
  * Reads a configuration file.
  * @param text HCL or JSON; several are read as one
  * @param env the process's environment; `VAULT_X` and `BAO_X` are equal, the latter wins
+ * @param flags what the command line says instead, by the names of the keys
  * @throws ERR_HCL_SYNTAX, ERR_CONFIG_INVALID
  */
 export function parseEngineConfig(
   text: string | readonly string[],
   env: Environment,
+  flags: Readonly<Record<string, string>> = {},
 ): { readonly config: EngineConfig; readonly warnings: readonly string[] } {
   const texts = typeof text === 'string' ? [text] : text;
   const body: HclBody = { items: texts.flatMap((each) => parseHcl(each).items) };
-  const warnings = names(body)
-    .filter((name) => !KNOWN.has(name))
-    .map((name) => `unknown configuration key "${name}"`);
+  const warnings: string[] = [];
+  checkKeys(body, KEYS, '', warnings);
+  checkVariables(env);
   const read = (name: string): string | undefined => variable(env, name) ?? scalar(body, name);
 
   const defaultLeaseTtl = seconds('default_lease_ttl', scalar(body, 'default_lease_ttl'), DEFAULT_LEASE_TTL);
@@ -149,8 +125,11 @@ export function parseEngineConfig(
   }
   const opened = attribute(body, 'enable_unauthenticated_access');
   const everywhere = opened === undefined ? [] : (textList(opened.value) ?? []);
+  const most = scalar(body, 'default_max_request_duration');
+  const maxRequestDurationMs =
+    milliseconds('default_max_request_duration', most, 0) || MAX_REQUEST_DURATION_MS;
   const listeners = blocks(body, 'listener').map((block) =>
-    parseListener(named(block, 'listener'), everywhere, warnings),
+    parseListener(named(block, 'listener'), { everywhere, maxRequestDurationMs }, warnings),
   );
   if (listeners.length === 0)
     throw new ConfigInvalid('no listener is configured', {
@@ -158,9 +137,11 @@ export function parseEngineConfig(
     });
 
   const { seal, moreSeals, migrateFrom, entropy } = parseSeals(body, env, warnings);
+  const log = parseLog(body, env, flags);
+  const apiAddress = read('api_addr');
   const config: EngineConfig = {
     listeners,
-    storage: parseStorage(body),
+    storage: parseStorage(body, warnings),
     seal,
     moreSeals,
     migrateFrom,
@@ -168,16 +149,21 @@ export function parseEngineConfig(
     augmentEntropy: entropy,
     disableSealWrap: flag('disable_sealwrap', scalar(body, 'disable_sealwrap')),
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
-    kmsLibraries: parseKmsLibraries(body),
+    kmsLibraries: parseKmsLibraries(body, warnings),
     audit: blocks(body, 'audit').map(parseAudit),
-    apiAddress: read('api_addr') ?? defaultAddress(listeners),
-    logLevel: level(read('log_level')),
+    apiAddress: apiAddress ? rendered('api_addr', apiAddress) : defaultAddress(listeners),
+    clusterName: scalar(body, 'cluster_name') || undefined,
+    logLevel: log.level,
+    log,
+    pidFile: scalar(body, 'pid_file') || undefined,
+    hostnameHeader: flag('enable_response_header_hostname', scalar(body, 'enable_response_header_hostname')),
+    metricsRetentionMs: metricsRetention(body),
     defaultLeaseTtl,
     maxLeaseTtl,
-    userLockout: parseLockout(body, env),
+    userLockout: parseLockout(body, env, warnings),
     requirePgpShares: flag('require_pgp_shares', scalar(body, 'require_pgp_shares')),
     initClientName: scalar(body, 'init_client_name'),
-    ui: flag('ui', scalar(body, 'ui')),
+    ui: flag('ui', read('ui')),
     rawStorage: flag('raw_storage_endpoint', scalar(body, 'raw_storage_endpoint')),
     groupMayRead: flag('config_group_readable', scalar(body, 'config_group_readable')),
   };
@@ -201,74 +187,13 @@ export function parseEngineConfig(
   return { config: deepFreeze(config), warnings };
 }
 
-function parseListener(
-  { type, body }: NamedBlock,
-  everywhere: readonly string[],
-  warnings: string[],
-): ListenerConfig {
-  if (type !== 'tcp')
-    throw new ConfigInvalid('a listener is of an unknown type', { hint: 'only listener "tcp" is supported' });
-  for (const name of names(body))
-    if (!KNOWN_LISTENER.has(name)) warnings.push(`unknown configuration key "listener.tcp.${name}"`);
-  const { host, port } = parseAddress(scalar(body, 'address') ?? '127.0.0.1:8200');
-  return {
-    host,
-    port,
-    tls: flag('tls_disable', scalar(body, 'tls_disable')) ? undefined : parseTls(body),
-    maxRequestSize: integer('max_request_size', scalar(body, 'max_request_size'), MAX_REQUEST_SIZE),
-    open: openFamilies(body, everywhere),
-  };
+function metricsRetention(body: HclBody): number {
+  const name = 'prometheus_retention_time';
+  const said = blocks(body, 'telemetry').flatMap((block) => scalar(block.body, name) ?? []);
+  return milliseconds(`telemetry.${name}`, said.at(-1), METRICS_RETENTION_MS);
 }
 
-// The peers' two ways of saying it: a switch of the listener, or a list for all listeners.
-function openFamilies(body: HclBody, everywhere: readonly string[]): OpenFamily[] {
-  const families = {
-    rekey: 'disable_unauthed_rekey_endpoints',
-    'generate-root': 'disable_unauthed_generate_root_endpoints',
-  } as const;
-  const open = (Object.keys(families) as (keyof typeof families)[]).filter((family) => {
-    const disabled = scalar(body, families[family]);
-    return disabled === undefined ? everywhere.includes(family) : !flag(families[family], disabled);
-  });
-  const metrics = blocks(body, 'telemetry').some(({ body: each }) =>
-    flag('unauthenticated_metrics_access', scalar(each, 'unauthenticated_metrics_access')),
-  );
-  return metrics ? [...open, 'metrics'] : open;
-}
-
-function parseTls(body: HclBody): TlsConfig {
-  const certFile = scalar(body, 'tls_cert_file');
-  const keyFile = scalar(body, 'tls_key_file');
-  if (certFile === undefined || keyFile === undefined) {
-    throw new ConfigInvalid('a listener has no certificate', {
-      hint: 'set tls_cert_file and tls_key_file, or tls_disable = true',
-    });
-  }
-  const minVersion = scalar(body, 'tls_min_version') ?? 'tls12';
-  if (minVersion !== 'tls12' && minVersion !== 'tls13') {
-    throw new ConfigInvalid('tls_min_version is not supported', { hint: 'use tls12 or tls13' });
-  }
-  const requireClientCert = flag(
-    'tls_require_and_verify_client_cert',
-    scalar(body, 'tls_require_and_verify_client_cert'),
-  );
-  const askClientCert = !flag('tls_disable_client_certs', scalar(body, 'tls_disable_client_certs'));
-  if (requireClientCert && !askClientCert) {
-    throw new ConfigInvalid('client certificates are both required and disabled', {
-      hint: 'leave out tls_disable_client_certs or tls_require_and_verify_client_cert',
-    });
-  }
-  return {
-    certFile,
-    keyFile,
-    clientCaFile: scalar(body, 'tls_client_ca_file'),
-    requireClientCert,
-    askClientCert,
-    minVersion: minVersion === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
-  };
-}
-
-function parseStorage(body: HclBody): StorageConfig {
+function parseStorage(body: HclBody, warnings: string[]): StorageConfig {
   const found = [...blocks(body, 'storage'), ...blocks(body, 'backend')];
   const [block] = found;
   if (block === undefined || found.length > 1) {
@@ -277,6 +202,7 @@ function parseStorage(body: HclBody): StorageConfig {
     });
   }
   const { type, body: settings } = named(block, 'storage');
+  checkKeys(settings, type === 'inmem' ? {} : STORAGE_KEYS, `storage.${type}.`, warnings);
   if (type === 'inmem') return { type };
   if (type !== 'lmdb' && type !== 'file')
     throw new ConfigInvalid('the storage type is not supported', { hint: 'use lmdb, file or inmem' });
@@ -307,7 +233,7 @@ function parseAudit(block: HclBlock): AuditConfig {
   return { type, path: `${label ?? type}/`, options };
 }
 
-function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSettings> {
+function parseLockout(body: HclBody, env: Environment, warnings: string[]): Record<string, LockoutSettings> {
   if (flag('VAULT_DISABLE_USER_LOCKOUT', variable(env, 'disable_user_lockout')))
     return Object.fromEntries([...LOCKABLE_TYPES, 'all'].map((type) => [type, { disabled: true }]));
   const found: Record<string, LockoutSettings> = {};
@@ -318,6 +244,7 @@ function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSe
         hint: `use all, ${LOCKABLE_TYPES.join(', ')}`,
       });
     }
+    checkKeys(stanza, LOCKOUT_KEYS, `user_lockout.${type}.`, warnings);
     const threshold = scalar(stanza, 'lockout_threshold');
     const duration = scalar(stanza, 'lockout_duration');
     const reset = scalar(stanza, 'lockout_counter_reset');
@@ -333,21 +260,4 @@ function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSe
       throw new ConfigInvalid('a threshold or duration of user_lockout is not positive');
   }
   return found;
-}
-
-function parseAddress(address: string): { host: string; port: number } {
-  const match = /^(?:\[(?<six>[^\]]+)\]|(?<four>[^:]*)):(?<port>\d+)$/.exec(address);
-  const port = Number(match?.groups?.['port']);
-  if (match === null || port > 65_535) {
-    throw new ConfigInvalid('a listener address cannot be read', {
-      hint: 'write "host:port", with an IPv6 host in brackets',
-    });
-  }
-  return { host: match.groups?.['six'] ?? (match.groups?.['four'] || '0.0.0.0'), port };
-}
-
-function defaultAddress([first]: readonly ListenerConfig[]): string {
-  if (first === undefined) return '';
-  const host = ['::', '0.0.0.0'].includes(first.host) ? '127.0.0.1' : first.host;
-  return `${first.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${first.port}`;
 }

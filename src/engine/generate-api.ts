@@ -13,7 +13,6 @@ import { createProcessServices } from './process/process.ts';
 import { createInmem } from './physical/inmem.ts';
 import { factories } from './registry.ts';
 import { createShamirSeal } from './seal/shamir.ts';
-import { rawPaths } from './sys/raw.ts';
 import { version } from './version.ts';
 
 /**
@@ -110,7 +109,7 @@ function served(prefix: string, table: PathTable): Served[] {
 
 const sections = vault.mounts.router.all().map(({ prefix, backend }) => ({
   title: `${prefix.replace(/\/$/, '')}`,
-  rows: [...(prefix === 'sys/' ? served(prefix, rawPaths(core)) : []), ...served(prefix, backend.paths)],
+  rows: served(prefix, backend.paths),
 }));
 await core.stop();
 

@@ -8,15 +8,15 @@ export function sanitized(config: EngineConfig): JsonObject {
     default_lease_ttl: config.defaultLeaseTtl,
     disable_mlock: true,
     enable_ui: config.ui,
-    listeners: config.listeners.map(({ host, port, tls }) => ({
-      type: 'tcp',
+    listeners: config.listeners.map(({ host, port, unix, tls }) => ({
+      type: unix === undefined ? 'tcp' : 'unix',
       config: {
-        address: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        address: unix?.path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
         tls_disable: tls === undefined,
         ...(tls === undefined ? {} : { tls_cert_file: tls.certFile, tls_key_file: tls.keyFile }),
       },
     })),
-    log_format: 'json',
+    log_format: config.log.format,
     log_level: config.logLevel,
     max_lease_ttl: config.maxLeaseTtl,
     raw_storage_endpoint: config.rawStorage,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Clock } from '../lib/clock.ts';
@@ -11,10 +12,10 @@ import {
   ConfigInvalid,
   type EngineConfig,
   type Environment,
-  type ListenerConfig,
   type SealStanza,
   type TlsConfig,
 } from './config.ts';
+import { listen } from './listen.ts';
 import type { KmsLibraryPlace } from './config-kms-library.ts';
 import { parseSealHealth } from './config-seal-health.ts';
 import { Core } from './core/core.ts';
@@ -22,7 +23,7 @@ import { sealMeter } from './core/seal-meter.ts';
 import { createPipeline } from './core/pipeline.ts';
 import { createRecoveryPipeline } from './core/recovery-pipeline.ts';
 import { RecoveryMode, type RecoveryModeOptions } from './core/recovery-mode.ts';
-import { createEdge, type EdgeSettings, type TlsMaterial } from './http/http.ts';
+import { createEdge, type EdgeSettings, type TlsMaterial, tlsOptions } from './http/http.ts';
 import { createInmem } from './physical/inmem.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { openLmdb } from './physical/lmdb.ts';
@@ -53,8 +54,11 @@ export interface Engine {
   readonly core: Core;
   /** host:port of each listener, with the port that was really bound. */
   readonly addresses: readonly string[];
-  /** Re-reads certificates and reopens audit files. */
-  reload(): Promise<void>;
+  /**
+   * Re-reads certificates and reopens audit files.
+   * @param next a configuration whose response headers come into force
+   */
+  reload(next?: EngineConfig): Promise<void>;
   /** Stops taking requests, lets the running ones end, seals and closes. */
   stop(): Promise<void>;
 }
@@ -86,6 +90,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const ended = new AbortController();
+  let responseHeaders = config.listeners.map((each) => each.responseHeaders);
   const servers: Server[] = [];
   const reloadCertificates = (): void => {
     for (const [index, server] of servers.entries()) refresh(server, config.listeners[index]?.tls, log);
@@ -94,6 +99,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     log,
     clock,
     logLevel: config.logLevel,
+    metricsRetentionMs: config.metricsRetentionMs,
     sanitizedConfig: sanitized(config),
     commandLine: options.commandLine ?? [],
     reload: () => Promise.resolve(reloadCertificates()),
@@ -132,6 +138,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     userLockout: config.userLockout,
     requirePgpShares: config.requirePgpShares,
     initClientName: config.initClientName,
+    clusterName: config.clusterName,
+    configuredHeaders: () =>
+      responseHeaders.flatMap((table) => Object.values(table).flatMap((each) => Object.keys(each))),
   });
   // In recovery mode core is never started: it only closes what it was given.
   const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
@@ -139,14 +148,32 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
       createEdge(
-        { ...listener, handle, settings, ui: config.ui, log: log.part('http'), random },
+        {
+          maxRequestSize: listener.maxRequestSize,
+          maxRequestDurationMs: listener.maxRequestDurationMs,
+          timeouts: listener.timeouts,
+          open: listener.open,
+          forwardedFor: listener.forwardedFor,
+          proxyProtocol: listener.proxyProtocol,
+          responseHeaders: () => responseHeaders[index] ?? listener.responseHeaders,
+          handle,
+          settings,
+          ui: config.ui,
+          log: log.part('http'),
+          random,
+          hostname: config.hostnameHeader ? hostname() : undefined,
+          requestsLevel: config.log.requestsLevel,
+        },
         materials[index],
       ),
     );
   }
   try {
     const addresses = await Promise.all(
-      servers.map((server, index) => listen(server, config.listeners[index])),
+      config.listeners.flatMap((listener, index) => {
+        const server = servers[index];
+        return server === undefined ? [] : [listen(server, listener)];
+      }),
     );
     for (const address of addresses) log.info({ address }, 'listening');
     if (!recovery) await core.start();
@@ -154,7 +181,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     return {
       core,
       addresses,
-      reload: async () => {
+      reload: async (next) => {
+        if (next !== undefined) responseHeaders = next.listeners.map((each) => each.responseHeaders);
         reloadCertificates();
         await core.vault?.audit.reload();
       },
@@ -239,24 +267,6 @@ function createSeal(
   return createSealGroup(members, { random, log: log.part('seals') });
 }
 
-function listen(server: Server, listener: ListenerConfig | undefined): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: listener?.host ?? '127.0.0.1', port: listener?.port ?? 0 }, () => {
-      server.removeListener('error', reject);
-      const address = server.address();
-      if (typeof address !== 'object' || address === null)
-        reject(new ConfigInvalid('a listener has no address'));
-      else
-        resolve(
-          address.family === 'IPv6'
-            ? `[${address.address}]:${address.port}`
-            : `${address.address}:${address.port}`,
-        );
-    });
-  });
-}
-
 function readMaterial(tls: TlsConfig): TlsMaterial {
   try {
     return {
@@ -266,6 +276,9 @@ function readMaterial(tls: TlsConfig): TlsMaterial {
       requireClientCert: tls.requireClientCert,
       askClientCert: tls.askClientCert,
       minVersion: tls.minVersion,
+      maxVersion: tls.maxVersion,
+      ciphers: tls.ciphers,
+      preferServerCiphers: tls.preferServerCiphers,
     };
   } catch (cause) {
     throw new ConfigInvalid('a TLS file of a listener cannot be read', {
@@ -281,14 +294,15 @@ const current = new WeakMap<Server, string>();
 function refresh(server: Server, tls: TlsConfig | undefined, log: Logger): void {
   if (tls === undefined || !(server instanceof HttpsServer)) return;
   try {
-    const { cert, key, ca } = readMaterial(tls);
+    const material = readMaterial(tls);
+    const { cert, key, ca } = material;
     const digest = createHash('sha256')
       .update(cert)
       .update(key)
       .update(ca ?? '')
       .digest('hex');
     if (current.get(server) === digest) return;
-    server.setSecureContext({ cert, key, minVersion: tls.minVersion, ...(ca === undefined ? {} : { ca }) });
+    server.setSecureContext(tlsOptions(material));
     if (current.has(server)) log.info({}, 'certificates were reloaded');
     current.set(server, digest);
   } catch (err) {

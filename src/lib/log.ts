@@ -13,6 +13,9 @@ export interface Logger {
 /** Vault's level names. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
+/** `json`: one object a line; `standard`: Vault's text. */
+export type LogFormat = 'json' | 'standard';
+
 export interface LogOptions {
   readonly level: LogLevel;
   readonly destination?: DestinationStream;

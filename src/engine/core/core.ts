@@ -64,6 +64,10 @@ export interface CoreOptions extends SealCareOptions {
   readonly buildDate: string;
   /** Where clients reach this engine; empty when that is not known. */
   readonly apiAddress?: string;
+  /** Undefined: made from the cluster's id. */
+  readonly clusterName?: string | undefined;
+  /** Headers of answers that the configuration file sets, in lower case. */
+  readonly configuredHeaders?: () => readonly string[];
   readonly defaultLeaseTtl: number;
   readonly maxLeaseTtl: number;
   readonly userLockout?: LockoutRules;
@@ -374,7 +378,7 @@ export class Core implements RawPort {
     const vault = await openVault({ ...this.#options, barrier, clusterId });
     const rewrap = this.#care.rewrapPort(vault);
     const port = sysPort(vault, { ...this.#options, rewrap }, () => this.seal());
-    vault.mounts.install('sys/', createSys(port));
+    vault.mounts.install('sys/', createSys(port, this));
     return vault;
   }
 

@@ -48,13 +48,16 @@ export const stages: readonly { readonly name: string; readonly run: Stage }[] =
 export function createPipeline(core: Core): (request: CoreRequest) => Promise<Response> {
   const raw: PathTable = rawPaths(core);
   const serve = async (request: CoreRequest): Promise<Response> => {
-    if (request.path.startsWith('sys/')) {
+    const ambiguous = request.path.endsWith('/') && isWrite(request.operation);
+    if (request.path.startsWith('sys/') && !ambiguous && !wantsHelp(request)) {
       const row = raw.find(request.path.slice(4));
       if (row !== undefined)
         return row.path.handle(toLogical(request, 'sys/', request.path.slice(4)), row.values);
     }
     const { vault } = core;
     if (vault === undefined) return sealed;
+    // Whether a name or a folder is meant cannot be told, so nothing is written (Vault: handleCancelableRequest).
+    if (ambiguous) return badRequest("cannot write to a path ending in '/'");
     const context: Context = {
       request,
       vault,
@@ -199,6 +202,10 @@ async function judge(context: Context, policies: readonly string[]): Promise<Res
   });
   if (!decision.allowed || (row?.path.access === 'sudo' && !decision.sudo)) return aclDenied;
   return undefined;
+}
+
+function isWrite(operation: Operation): boolean {
+  return operation === 'update' || operation === 'patch';
 }
 
 function needsNoToken({ row, request }: Context): boolean {

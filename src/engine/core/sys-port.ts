@@ -26,6 +26,8 @@ export interface SysPortOptions extends QuorumPorts {
   readonly factories: BackendFactories;
   readonly version: string;
   readonly apiAddress?: string;
+  /** Headers of answers that the configuration file sets, in lower case. */
+  readonly configuredHeaders?: () => readonly string[];
   readonly requirePgpShares: boolean;
   readonly process: ProcessServices;
   /** Whether sys/raw is served. */
@@ -127,6 +129,7 @@ export function sysPort(vault: Vault, options: SysPortOptions, seal: () => Promi
     quotas: vault.quotas,
     leaseCounts: vault.leaseCounts,
     http: vault.http,
+    configuredHeaders: options.configuredHeaders ?? (() => []),
     process: options.process.port,
     rawStorage: options.rawStorage ? vault.sealWrap.raw() : undefined,
   };

@@ -75,6 +75,8 @@ export interface VaultOptions {
   readonly userLockout?: LockoutRules;
   /** Where clients reach this engine. */
   readonly apiAddress?: string;
+  /** Undefined: made from the cluster's id. */
+  readonly clusterName?: string | undefined;
   readonly version: string;
   readonly buildDate: string;
   /** Opens the configured audit devices; their salt is kept behind the barrier. */
@@ -196,10 +198,11 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   };
 }
 
-async function clusterInfo({ barrier, clusterId }: VaultOptions): Promise<ClusterInfo> {
+async function clusterInfo({ barrier, clusterId, clusterName }: VaultOptions): Promise<ClusterInfo> {
   const stored = await getJson<ClusterInfo>(barrier, 'core/cluster/local/info');
-  if (stored !== undefined) return stored;
-  const info = { id: clusterId, name: `vault-cluster-${clusterId.slice(0, 8)}` };
+  if (stored !== undefined && (clusterName === undefined || clusterName === stored.name)) return stored;
+  const id = stored?.id ?? clusterId;
+  const info = { id, name: clusterName ?? `vault-cluster-${id.slice(0, 8)}` };
   await barrier.write([jsonPut('core/cluster/local/info', info)]);
   return info;
 }

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { type ParserError, refuseUnreadable } from './unreadable.ts';
 
 /**
  * Vault's clients send `LIST`, a method that Node's HTTP parser does not know: it stops the connection there.
@@ -10,12 +11,6 @@ import type { Duplex } from 'node:stream';
  * `LINK` as it comes off the wire here means `LIST`.
  */
 export const LIST_AS = 'LINK';
-
-interface ParserError extends Error {
-  readonly code?: string;
-  readonly bytesParsed?: number;
-  rawPacket?: Buffer;
-}
 
 /** What Node keeps on a connection; only what is used here. */
 interface Parser {
@@ -30,17 +25,24 @@ interface Connection extends Duplex {
   _httpMessage?: { once(event: 'close', listener: () => void): unknown } | null;
 }
 
-const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const LIST = Buffer.from('LIST ');
 
-/** Makes a server understand LIST; other unreadable requests get 400 and the connection ends. */
+/** Makes a server understand LIST, also when it arrives in pieces; what cannot be read is refused. */
 export function acceptList(server: Server | HttpsServer): void {
+  const begun = new WeakMap<Connection, Buffer>();
   server.on('clientError', (error: ParserError, socket: Connection) => {
-    const rest = listRequest(error);
+    const rest = listRequest(error, begun.get(socket));
+    begun.delete(socket);
     if (rest === undefined || !isParser(socket.parser)) {
-      if (socket.writable) socket.end(BAD_REQUEST);
-      else socket.destroy();
+      refuseUnreadable(error, socket);
       return;
     }
+    // The parser stays where it failed, and gives what comes next to this listener again.
+    if (rest.length < LIST.length) {
+      begun.set(socket, rest);
+      return;
+    }
+    rest.write(LIST_AS);
     const again = (): void => {
       // Answers to earlier requests on this connection go out first.
       if (socket._httpMessage) socket._httpMessage.once('close', again);
@@ -50,13 +52,25 @@ export function acceptList(server: Server | HttpsServer): void {
   });
 }
 
-function listRequest({ code, rawPacket, bytesParsed = 0 }: ParserError): Buffer | undefined {
+/**
+ * The request from its method on, or as much of the method as has arrived. What came in an earlier packet is gone:
+ * only `L` and `LI` are understood by the parser, and fail with the letter after them.
+ */
+function listRequest(
+  { code, rawPacket, bytesParsed = 0 }: ParserError,
+  begun: Buffer | undefined,
+): Buffer | undefined {
   if (code !== 'HPE_INVALID_METHOD' || rawPacket === undefined) return undefined;
-  const start = rawPacket.indexOf('LIST ', Math.max(0, bytesParsed - 'LIST '.length));
-  if (start === -1 || start > bytesParsed) return undefined;
-  const rest = Buffer.from(rawPacket.subarray(start));
-  rest.write(LIST_AS);
-  return rest;
+  if (begun !== undefined) return asList(Buffer.concat([begun, rawPacket]));
+  const start = rawPacket.lastIndexOf('LI', bytesParsed);
+  if (start !== -1 && start + 2 >= bytesParsed) return asList(Buffer.from(rawPacket.subarray(start)));
+  const missing = 2 - bytesParsed;
+  return missing > 0 ? asList(Buffer.concat([LIST.subarray(0, missing), rawPacket])) : undefined;
+}
+
+function asList(request: Buffer): Buffer | undefined {
+  const length = Math.min(request.length, LIST.length);
+  return request.subarray(0, length).equals(LIST.subarray(0, length)) ? request : undefined;
 }
 
 function readAgain(server: Server | HttpsServer, socket: Connection, rest: Buffer): void {

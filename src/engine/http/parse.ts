@@ -5,6 +5,7 @@ import { Aborted } from '../../lib/errors.ts';
 import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, parseJson } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/context.ts';
 import { wrapTtl } from '../core/wrapping.ts';
+import type { ClientPlace } from './client-place.ts';
 import { LIST_AS } from './list-method.ts';
 
 /** Why a request is refused before anything looks at its content. */
@@ -28,6 +29,7 @@ export interface ParseOptions {
   readonly open: CoreRequest['open'];
   /** Whether the listener has an authority against which it verifies clients. */
   readonly verifiesClients: boolean;
+  readonly place: ClientPlace;
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
@@ -45,6 +47,9 @@ const MAX_PATH = 1500;
 // What was no JSON must not initialize a vault, nor begin anything else that share holders are asked for.
 const JSON_ONLY = /^sys\/(?:init|unseal|rekey|rekey-recovery-key|generate-root)(?:\/|$)/;
 const MAX_CHAIN = 16;
+// strconv.ParseBool of Go.
+const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
+const FALSE = /^(?:0|f|F|FALSE|false|False)$/;
 const none: JsonObject = {};
 
 /** Reads method, path, query, token and body; nothing of it is believed. */
@@ -59,14 +64,18 @@ export async function parseRequest(
   const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
   let operation = OPERATIONS[message.method ?? ''];
   if (operation === undefined) return { status: 405, message: 'unsupported method' };
-  if (operation === 'read' && query !== undefined && /^(?:1|t|true)$/i.test(query.get('list') ?? ''))
-    operation = 'list';
+  const asList = message.method === 'GET' ? (query?.get('list') ?? '') : '';
+  if (TRUE.test(asList)) operation = 'list';
+  else if (asList !== '' && !FALSE.test(asList))
+    return { status: 400, message: 'list must be true or false' };
 
   const { headers } = message;
-  const namespace = headers['x-vault-namespace'];
-  if (namespace !== undefined && namespace !== '' && namespace !== 'root' && namespace !== '/') {
+  const namespace = headers['x-vault-namespace']?.toString() ?? '';
+  if (!/^(?:|root\/?|\/)$/.test(namespace))
     return { status: 400, message: 'namespaces are not supported: leave out X-Vault-Namespace' };
-  }
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (encoding !== '' && encoding !== 'identity')
+    return { status: 415, message: 'Content-Encoding is not supported: send the body as it is' };
   const wrap = wrapTtl(String(headers['x-vault-wrap-ttl'] ?? '0'));
   if (wrap === undefined) return { status: 400, message: 'X-Vault-Wrap-TTL must be a duration, such as 5m' };
   if (operation === 'patch' && !isMergePatch(headers['content-type'])) {
@@ -86,6 +95,7 @@ export async function parseRequest(
       : none;
   if (body instanceof BodyRefusal) return body;
   const { socket } = message;
+  const { place } = options;
   return {
     id: options.requestId,
     path: operation === 'list' && !path.endsWith('/') && path !== '' ? `${path}/` : path,
@@ -96,10 +106,10 @@ export async function parseRequest(
     query,
     token: tokenOf(headers['x-vault-token'], headers.authorization),
     wrapTtl: wrap,
-    remoteAddress: socket.remoteAddress ?? '',
-    remotePort: socket.remotePort ?? 0,
-    clientName: options.verifiesClients ? clientName(socket) : undefined,
-    clientCertificates: socket instanceof TLSSocket ? () => presented(socket) : undefined,
+    remoteAddress: place.address,
+    remotePort: place.port,
+    clientName: options.verifiesClients && !place.forwarded ? clientName(socket) : undefined,
+    clientCertificates: certificatesOf(place, socket),
     credentials: credentialsOf(headers.authorization),
     open: options.open,
     signal: options.signal,
@@ -145,8 +155,7 @@ async function readBody(
   const text = bytes.toString('utf8');
   if (text === '' || text.trim() === '') return none;
   // curl calls JSON a form unless it is told otherwise.
-  if (type === 'application/x-www-form-urlencoded' && !text.trimStart().startsWith('{'))
-    return Object.fromEntries(new URLSearchParams(text));
+  if (type === 'application/x-www-form-urlencoded' && !text.trimStart().startsWith('{')) return form(text);
   try {
     const value = parseJson(text);
     if (value === null) return none;
@@ -161,6 +170,16 @@ async function readBody(
     // The parser's message quotes the body.
     return new BodyRefusal(400, 'failed to decode JSON input: the body is not valid JSON');
   }
+}
+
+// A field that is given more than once has all its values, between commas.
+function form(text: string): JsonObject {
+  const fields = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(fields);
 }
 
 // By events: an async iterator over a stream costs more than all the rest of reading a small body.
@@ -195,6 +214,15 @@ function credentialsOf(authorization: string | undefined): CoreRequest['credenti
   const pair = bytes === undefined ? '' : decode(bytes);
   const colon = pair.indexOf(':');
   return colon === -1 ? undefined : { user: pair.slice(0, colon), secret: pair.slice(colon + 1) };
+}
+
+// The connection of a forwarded request is the proxy's, and so is its certificate.
+function certificatesOf(
+  { forwarded, certificate }: ClientPlace,
+  socket: IncomingMessage['socket'],
+): CoreRequest['clientCertificates'] {
+  if (forwarded) return certificate === undefined ? undefined : () => [certificate];
+  return socket instanceof TLSSocket ? () => presented(socket) : undefined;
 }
 
 function clientName(socket: IncomingMessage['socket']): string | undefined {

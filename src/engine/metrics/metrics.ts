@@ -1,3 +1,5 @@
+import type { Clock } from '../../lib/clock.ts';
+
 /**
  * What the engine counts and times, under Vault's names (`vault.core.handle_request`), for Prometheus and as Vault's
  * own JSON.
@@ -15,8 +17,8 @@ export interface Metrics {
     name: string,
     read: () => Iterable<readonly [Labels, number]> | Promise<Iterable<readonly [Labels, number]>>,
   ): void;
-  /** Prometheus' text exposition format 0.0.4. */
-  prometheus(): Promise<string>;
+  /** Prometheus' text exposition format 0.0.4; undefined when it is off. */
+  prometheus(): Promise<string | undefined>;
   /** The form that `sys/metrics` has by default. */
   snapshot(now: Date): Promise<MetricsSnapshot>;
 }
@@ -47,6 +49,8 @@ interface Series {
   sum: number;
   min: number;
   max: number;
+  /** When it was last counted. */
+  at: number;
   /** The latest samples of a timer; undefined for a counter. */
   readonly recent: Float64Array | undefined;
 }
@@ -56,11 +60,18 @@ interface Gauge {
   readonly read: Parameters<Metrics['gauge']>[1];
 }
 
+export interface MetricsOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Milliseconds. */
+  readonly retentionMs: number;
+}
+
 const KEPT = 256;
 const QUANTILES = [0.5, 0.9, 0.99];
 const NO_LABELS: Labels = {};
 
-export function createMetrics(): Metrics {
+/** @param retentionMs how long Prometheus is told of what has no news; 0: it is told nothing */
+export function createMetrics({ clock, retentionMs }: MetricsOptions): Metrics {
   const families = new Map<string, Map<string, Series>>();
   const gauges: Gauge[] = [];
 
@@ -71,7 +82,7 @@ export function createMetrics(): Metrics {
     let found = family.get(key);
     if (found === undefined) {
       const recent = timer ? new Float64Array(KEPT) : undefined;
-      found = { labels, count: 0, sum: 0, min: Infinity, max: -Infinity, recent };
+      found = { labels, count: 0, sum: 0, min: Infinity, max: -Infinity, at: 0, recent };
       family.set(key, found);
     }
     return found;
@@ -79,6 +90,7 @@ export function createMetrics(): Metrics {
   const record = (found: Series, value: number): void => {
     if (found.recent !== undefined) found.recent[found.count % KEPT] = value;
     found.count += 1;
+    found.at = clock.monotonic();
     found.sum += value;
     if (value < found.min) found.min = value;
     if (value > found.max) found.max = value;
@@ -97,6 +109,10 @@ export function createMetrics(): Metrics {
       gauges.push({ name, read });
     },
     prometheus: async () => {
+      if (retentionMs === 0) return undefined;
+      const since = clock.monotonic() - retentionMs;
+      for (const family of families.values())
+        for (const [key, { at }] of family) if (at < since) family.delete(key);
       const lines: string[] = [];
       let last = '';
       for (const { name, labels, value } of await readGauges()) {
@@ -105,7 +121,8 @@ export function createMetrics(): Metrics {
         last = metric;
         lines.push(`${metric}${labelText(labels)} ${value}`);
       }
-      for (const [name, family] of families) lines.push(...promFamily(promName(name), family));
+      for (const [name, family] of families)
+        if (family.size > 0) lines.push(...promFamily(promName(name), family));
       return `${lines.join('\n')}\n`;
     },
     snapshot: async (now) => {

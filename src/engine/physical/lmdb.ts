@@ -139,7 +139,14 @@ function claim(path: string): Promise<Server> {
 
 function openEnvironment(path: string): Environment {
   try {
-    return open<Uint8Array, string>({ path, encoding: 'binary', overlappingSync: false, maxReaders: 126 });
+    return open<Uint8Array, string>({
+      path,
+      // Otherwise a name with a dot in it, such as vault.d, is taken for a file.
+      noSubdir: false,
+      encoding: 'binary',
+      overlappingSync: false,
+      maxReaders: 126,
+    });
   } catch (cause) {
     throw new PhysicalError('the storage folder cannot be opened', { cause, ...UNUSABLE });
   }

@@ -20,6 +20,8 @@ export interface ProcessOptions {
   readonly log: RootLogger;
   readonly clock: Clock;
   readonly logLevel: LogLevel;
+  /** How long Prometheus is told of a metric without news; 0: it is told nothing. */
+  readonly metricsRetentionMs?: number;
   /** Without secrets. */
   readonly sanitizedConfig: JsonObject;
   readonly commandLine: readonly string[];
@@ -27,9 +29,11 @@ export interface ProcessOptions {
   readonly reload: () => Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 export function createProcessServices(options: ProcessOptions): ProcessServices {
   const { log, clock, logLevel } = options;
-  const metrics = createMetrics();
+  const metrics = createMetrics({ clock, retentionMs: options.metricsRetentionMs ?? DAY_MS });
   const requests = new RequestsInFlight();
   const started = clock.now();
   metrics.gauge('vault.runtime.heap_objects', () => [[{}, process.memoryUsage().heapUsed]]);

@@ -6,9 +6,12 @@ import type { HttpSettingsPort } from './port.ts';
 // RFC 9110 §5.1: what a header may be called.
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** config/cors, config/ui/headers and config/auditing/request-headers. */
-export function httpSettingsPaths(settings: HttpSettingsPort): Path[] {
-  return [corsPath(settings), ...uiHeaderPaths(settings), ...auditedHeaderPaths(settings)];
+/**
+ * config/cors, config/ui/headers and config/auditing/request-headers.
+ * @param configured headers that the configuration file sets, in lower case
+ */
+export function httpSettingsPaths(settings: HttpSettingsPort, configured: () => readonly string[]): Path[] {
+  return [corsPath(settings), ...uiHeaderPaths(settings, configured), ...auditedHeaderPaths(settings)];
 }
 
 function corsPath(settings: HttpSettingsPort): Path {
@@ -68,7 +71,7 @@ function corsPath(settings: HttpSettingsPort): Path {
   });
 }
 
-function uiHeaderPaths(settings: HttpSettingsPort): Path[] {
+function uiHeaderPaths(settings: HttpSettingsPort, configured: () => readonly string[]): Path[] {
   return [
     path({
       pattern: 'config/ui/headers',
@@ -102,6 +105,10 @@ function uiHeaderPaths(settings: HttpSettingsPort): Path[] {
           handler: async (_request, { header, values }) => {
             if (!TOKEN.test(header)) return badRequest('invalid header name');
             if (/^x-vault-/i.test(header)) return badRequest('X-Vault headers cannot be set');
+            if (configured().includes(header.toLowerCase()))
+              return badRequest(
+                'This header already exists in the server configuration and cannot be set in the UI.',
+              );
             if (values === undefined || values.length === 0) return badRequest('no values provided');
             if (values.some((value) => /[\r\n\0]/.test(value))) return badRequest('invalid header value');
             await settings.setUi(header, values);

@@ -1,15 +1,19 @@
 import type { JsonObject } from '../../lib/json.ts';
 import { openApiPaths } from '../logical/openapi.ts';
-import { type Path, path } from '../logical/logical.ts';
+import { type Path, path, PathTable } from '../logical/logical.ts';
 import type { LogicalRequest } from '../logical/request.ts';
 import type { Response } from '../logical/response.ts';
 import { hasAccess } from './path-internal-ui.ts';
+import { rawStoragePaths } from './path-raw.ts';
 import type { SysPort } from './port.ts';
 
 /** internal/specs/openapi: the API as an OpenAPI document, made of the same tables that serve it. */
 export function openApiDocumentPaths(port: SysPort): Path[] {
   const document = async (request: LogicalRequest, generic: boolean): Promise<Response> => {
-    let paths: JsonObject = {};
+    // Described where it is not served as well: whoever repairs a vault turns it on.
+    let paths: JsonObject = (await hasAccess(port, request.token, 'sys/'))
+      ? openApiPaths('sys/', new PathTable(rawStoragePaths(port.storage)))
+      : {};
     for (const { prefix, entry, backend } of port.mounts.all()) {
       if (!(await hasAccess(port, request.token, prefix))) continue;
       const place = generic && !['system', 'identity', 'cubbyhole', 'token'].includes(entry.type);

@@ -25,6 +25,7 @@ export function processPaths(port: ProcessPort): Path[] {
             if (format !== 'prometheus')
               return badRequest(`metric response format ${JSON.stringify(format)} unknown`);
             const text = await port.metrics.prometheus();
+            if (text === undefined) return badRequest('prometheus is not enabled');
             return {
               kind: 'bytes',
               status: 200,

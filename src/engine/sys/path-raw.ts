@@ -19,7 +19,8 @@ export function rawStoragePaths(storage: Storage): Path[] {
   return ['raw', 'raw/*path'].map((pattern) =>
     path({
       pattern,
-      synopsis: 'Write, Read, and Delete data directly in the Storage backend.',
+      synopsis:
+        'Write, Read, and Delete data directly in the Storage backend; only with raw_storage_endpoint.',
       access: 'sudo',
       fields: {
         path: { type: 'string', description: 'The key in storage.', default: '', query: true },

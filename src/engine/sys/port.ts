@@ -135,6 +135,8 @@ export interface SysPort {
   readonly quotas: Quotas;
   readonly leaseCounts: LeaseCountQuotas;
   readonly http: HttpSettingsPort;
+  /** Headers of answers that the configuration file sets, in lower case. */
+  readonly configuredHeaders: () => readonly string[];
   readonly process: ProcessPort;
   /** Everything behind the barrier; undefined unless the configuration opens it. */
   readonly rawStorage: Storage | undefined;

@@ -20,7 +20,7 @@ export interface ProcessPort {
     reset(): void;
     listen(level: LogLevel, write: (line: string) => void): () => void;
   };
-  readonly metrics: { snapshot(): Promise<JsonObject>; prometheus(): Promise<string> };
+  readonly metrics: { snapshot(): Promise<JsonObject>; prometheus(): Promise<string | undefined> };
   inFlight(): JsonObject;
   readonly sanitizedConfig: JsonObject;
   readonly commandLine: readonly string[];

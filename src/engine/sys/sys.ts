@@ -28,14 +28,19 @@ import { policyPaths } from './path-policies.ts';
 import { rewrapPaths } from './path-seal-backend.ts';
 import { rekeyPaths } from './path-rekey.ts';
 import { wrappingPaths } from './path-wrapping.ts';
-import type { SysPort } from './port.ts';
+import type { RawPort, SysPort } from './port.ts';
+import { rawPaths } from './raw.ts';
 
-/** The system backend: everything below sys/ that needs an open vault. */
-export function createSys(port: SysPort): Backend {
+/**
+ * The system backend: everything below sys/ that needs an open vault, and, for the descriptions of the API, what answers
+ * without one.
+ */
+export function createSys(port: SysPort, always: RawPort): Backend {
   return {
     type: 'system',
     close: async () => port.ceremonies.close(),
     paths: new PathTable([
+      ...rawPaths(always).rows,
       ...mountPaths(port, 'mounts'),
       ...mountPaths(port, 'auth'),
       ...auditPaths(port),
@@ -58,7 +63,7 @@ export function createSys(port: SysPort): Backend {
       ...openApiDocumentPaths(port),
       ...mfaPaths(port),
       ...quotaPaths(port),
-      ...httpSettingsPaths(port.http),
+      ...httpSettingsPaths(port.http, port.configuredHeaders),
       ...loggerPaths(port.process),
       ...processPaths(port.process),
       ...(port.rawStorage === undefined ? [] : rawStoragePaths(port.rawStorage)),

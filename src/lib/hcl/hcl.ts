@@ -47,6 +47,11 @@ export function blocks(body: HclBody, name: string): HclBlock[] {
   return found;
 }
 
+/** A labelled block as the member of one without labels: `name "a" { … }` is `name { a = { … } }`, as JSON has it. */
+export function labelled(labels: readonly string[], body: HclBody): HclItem {
+  return { keys: labels, value: { kind: 'object', body }, line: 0 };
+}
+
 function objectsOf(value: HclValue): HclBody[] {
   if (value.kind === 'object') return [value.body];
   return value.kind === 'list' ? value.items.flatMap(objectsOf) : [];

@@ -83,6 +83,31 @@ describe.each([false, true])('LIST (TLS: %s)', (secure) => {
     socket.destroy();
   });
 
+  test.each([1, 2, 3, 4, 5, 9])('is served when it arrives in pieces of %d bytes', async (size) => {
+    const { socket, read } = await start(secure);
+    socket.setNoDelay(true);
+    const sent = [request('LIST', '/a'), request('PUT', '/b', 'hello'), request('LIST', '/c')];
+    for (const [index, each] of sent.entries()) {
+      for (let at = 0; at < each.length; at += size) {
+        socket.write(each.slice(at, at + size));
+        await new Promise((resolve) => setTimeout(resolve, at < 8 ? 10 : 0));
+      }
+      await until(read, index + 1);
+    }
+    expect(read()).toEqual(['LINK /a 0', 'PUT /b 5', 'LINK /c 0']);
+    socket.destroy();
+  });
+
+  test.each(['L\0ST /a', 'LIFT /a', 'LISP /a', 'LISTS /a'])('%s in pieces is no LIST', async (line) => {
+    const { socket, read } = await start(secure);
+    socket.setNoDelay(true);
+    for (const letter of `${line} HTTP/1.1\r\n\r\n`) {
+      socket.write(letter);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await until(read, 1)).toEqual(['400']);
+  });
+
   test('what is no HTTP gets 400', async () => {
     const { socket, read } = await start(secure);
     socket.write('NONSENSE\r\n\r\n');
