@@ -1,5 +1,6 @@
 import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
+import type { JsonLimits } from '../lib/json-limits.ts';
 import type { LogLevel } from '../lib/log.ts';
 import {
   ConfigInvalid,
@@ -76,6 +77,8 @@ export interface ListenerConfig {
   readonly tls: TlsConfig | undefined;
   /** Bytes; larger bodies are refused with 413. */
   readonly maxRequestSize: number;
+  /** What a JSON body may be made of; without a good token it may be less. */
+  readonly json: JsonLimits;
   /** Families of quorum endpoints that need no token here. */
   readonly open: readonly OpenFamily[];
 }
@@ -116,6 +119,7 @@ const KNOWN_LISTENER = new Set(
   `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
   tls_disable_client_certs tls_min_version tls_max_version tls_cipher_suites max_request_size max_request_duration
   http_idle_timeout http_read_header_timeout http_read_timeout http_write_timeout telemetry profiling proxy_protocol_behavior
+  max_json_depth max_json_string_value_length max_json_object_entry_count max_json_array_element_count max_json_token
   proxy_protocol_authorized_addrs x_forwarded_for_authorized_addrs x_forwarded_for_hop_skips
   x_forwarded_for_reject_not_authorized x_forwarded_for_reject_not_present disable_unauthed_rekey_endpoints
   disable_unauthed_generate_root_endpoints`.split(/\s+/),
@@ -216,8 +220,22 @@ function parseListener(
     port,
     tls: flag('tls_disable', scalar(body, 'tls_disable')) ? undefined : parseTls(body),
     maxRequestSize: integer('max_request_size', scalar(body, 'max_request_size'), MAX_REQUEST_SIZE),
+    json: {
+      maxDepth: limit(body, 'max_json_depth', 300),
+      maxStringValueLength: limit(body, 'max_json_string_value_length', 1_048_576),
+      maxObjectEntryCount: limit(body, 'max_json_object_entry_count', 10_000),
+      maxArrayElementCount: limit(body, 'max_json_array_element_count', 10_000),
+      maxTokens: limit(body, 'max_json_token', 500_000),
+    },
     open: openFamilies(body, everywhere),
   };
+}
+
+// Vault takes 0 for its default.
+function limit(body: HclBody, name: string, fallback: number): number {
+  const given = integer(name, scalar(body, name), 0);
+  if (given < 0) throw new ConfigInvalid(`${name} must not be negative`);
+  return given === 0 ? fallback : given;
 }
 
 // The peers' two ways of saying it: a switch of the listener, or a list for all listeners.

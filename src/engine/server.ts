@@ -135,11 +135,22 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   // In recovery mode core is never started: it only closes what it was given.
   const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
+  const isGood = async (token: string): Promise<boolean | undefined> =>
+    core.vault === undefined ? undefined : (await core.vault.tokens.lookup(token)) !== undefined;
   const settings = (): EdgeSettings | undefined => core.vault?.http;
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
       createEdge(
-        { ...listener, handle, settings, ui: config.ui, log: log.part('http'), random },
+        {
+          ...listener,
+          limits: listener,
+          handle,
+          isGood,
+          settings,
+          ui: config.ui,
+          log: log.part('http'),
+          random,
+        },
         materials[index],
       ),
     );

@@ -91,7 +91,9 @@ class Evaluation {
 
   #call(name: string, args: readonly CelValue[]): CelValue {
     const [text = null, pattern] = args;
-    this.#spend(workOf(name, args) + (name === 'distinct' && isList(text) ? text.length * this.#weigh(text) : 0));
+    this.#spend(
+      workOf(name, args) + (name === 'distinct' && isList(text) ? text.length * this.#weigh(text) : 0),
+    );
     if (name === 'matches' && args.length === 2 && typeof text === 'string' && typeof pattern === 'string')
       return matches(text, pattern, (steps) => this.#spend(steps));
     return callFunction(name, args);
