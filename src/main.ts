@@ -100,6 +100,7 @@ async function server(options: Arguments): Promise<number> {
       ...ports,
       log,
       commandLine: process.argv,
+      configPaths: paths,
       recovery: options.on('recovery'),
     });
     forgetCredentials();

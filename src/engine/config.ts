@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import type { JsonLimits } from '../lib/json-limits.ts';
@@ -49,6 +50,7 @@ export interface EngineConfig {
   /** Libraries that managed keys name. */
   readonly kmsLibraries: readonly KmsLibrary[];
   readonly audit: readonly AuditConfig[];
+  readonly auditRules: AuditRulesConfig;
   /** What clients are told to talk to, such as https://vault.example:8200. */
   readonly apiAddress: string;
   readonly logLevel: LogLevel;
@@ -104,6 +106,16 @@ export interface AuditConfig {
   /** The device's name in the API, ending in a slash. */
   readonly path: string;
   readonly options: Readonly<Record<string, string>>;
+  readonly description?: string;
+  readonly local?: boolean;
+}
+
+/** What the API may do about audit devices. */
+export interface AuditRulesConfig {
+  /** The folder of its files; undefined for none. */
+  readonly directory: string | undefined;
+  readonly apiCreation: boolean;
+  readonly prefixing: boolean;
 }
 
 const KNOWN = new Set(
@@ -113,7 +125,9 @@ const KNOWN = new Set(
   introspection_endpoint enable_response_header_hostname enable_response_header_raft_node_id disable_sealwrap
   disable_performance_standby disable_clustering default_max_request_duration detect_deadlocks imprecise_lease_role_tracking
   enable_unauthenticated_access ha_storage user_lockout service_registration entropy require_pgp_shares init_client_name
-  config_group_readable recovery_mode kms_library migrate_by_ceremony`.split(/\s+/),
+  audit_directory allow_audit_log_prefixing unsafe_allow_api_audit_creation config_group_readable recovery_mode kms_library migrate_by_ceremony`.split(
+    /\s+/,
+  ),
 );
 const KNOWN_LISTENER = new Set(
   `address cluster_address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
@@ -162,9 +176,10 @@ export function parseEngineConfig(
     });
 
   const { seal, moreSeals, migrateFrom, entropy } = parseSeals(body, env, warnings);
+  const storage = parseStorage(body);
   const config: EngineConfig = {
     listeners,
-    storage: parseStorage(body),
+    storage,
     seal,
     moreSeals,
     migrateFrom,
@@ -174,6 +189,14 @@ export function parseEngineConfig(
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
     kmsLibraries: parseKmsLibraries(body),
     audit: blocks(body, 'audit').map(parseAudit),
+    auditRules: {
+      directory: scalar(body, 'audit_directory') ?? besideStorage(storage),
+      apiCreation: flag(
+        'unsafe_allow_api_audit_creation',
+        scalar(body, 'unsafe_allow_api_audit_creation') ?? 'true',
+      ),
+      prefixing: flag('allow_audit_log_prefixing', scalar(body, 'allow_audit_log_prefixing') ?? 'true'),
+    },
     apiAddress: read('api_addr') ?? defaultAddress(listeners),
     logLevel: level(read('log_level')),
     defaultLeaseTtl,
@@ -306,6 +329,13 @@ function parseStorage(body: HclBody): StorageConfig {
   return { type, path };
 }
 
+// The folder that the storage's is in, unless that is the root of everything.
+function besideStorage(storage: StorageConfig): string | undefined {
+  if (storage.type === 'inmem') return undefined;
+  const folder = dirname(resolve(storage.path));
+  return folder === dirname(folder) ? undefined : folder;
+}
+
 function parseAudit(block: HclBlock): AuditConfig {
   const { type, label, body } = named(block, 'audit');
   if (type !== 'file' && type !== 'stdout' && type !== 'socket' && type !== 'syslog')
@@ -322,7 +352,14 @@ function parseAudit(block: HclBlock): AuditConfig {
   if (type === 'file' && options['file_path'] === undefined && options['path'] === undefined) {
     throw new ConfigInvalid('an audit device of type file has no file_path');
   }
-  return { type, path: `${label ?? type}/`, options };
+  const { description, local, ...rest } = options;
+  return {
+    type,
+    path: `${label ?? type}/`,
+    options: rest,
+    ...(description === undefined ? {} : { description }),
+    ...(local === undefined ? {} : { local: flag('local', local) }),
+  };
 }
 
 function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSettings> {

@@ -6,7 +6,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger, RootLogger } from '../lib/log.ts';
 import { augmentedKeyRandom, plainKeyRandom } from '../lib/key-random.ts';
 import type { Random } from '../lib/random.ts';
-import { openAudit } from './audit/audit.ts';
+import { type AuditRules, openAudit } from './audit/audit.ts';
+import { checkOptions, parseDevice } from './audit/config.ts';
 import {
   ConfigInvalid,
   type EngineConfig,
@@ -65,6 +66,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: RootLogger;
+  /** Where the configuration was read from. */
+  readonly configPaths?: readonly string[];
   /** `server -recovery`: whatever the configuration says. */
   readonly recovery?: boolean;
   /** The PKCS#11 process of the seal, started before. */
@@ -83,6 +86,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
+  for (const device of config.audit) {
+    checkOptions(device);
+    parseDevice(device);
+  }
   const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const ended = new AbortController();
@@ -118,7 +125,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     migrateFrom,
     factories,
     keyLibraries,
-    openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
+    openAudit: (salt) =>
+      openAudit({ devices: config.audit, rules: auditRules(options), salt, clock, log: log.part('audit') }),
     clock,
     random,
     keyRandom,
@@ -182,6 +190,17 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     await core.stop();
     throw error;
   }
+}
+
+// No audit device writes to what the engine itself is made of.
+function auditRules({ config, configPaths = [] }: EngineOptions): AuditRules {
+  const listeners = config.listeners.flatMap(({ tls }) =>
+    tls === undefined
+      ? []
+      : [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])],
+  );
+  const storage = config.storage.type === 'inmem' ? [] : [config.storage.path];
+  return { ...config.auditRules, reserved: [...storage, ...configPaths, ...listeners] };
 }
 
 function recoveryHandler(
