@@ -248,7 +248,7 @@ function parseListener(
       maxStringValueLength: limit(body, 'max_json_string_value_length', 1_048_576),
       maxObjectEntryCount: limit(body, 'max_json_object_entry_count', 10_000),
       maxArrayElementCount: limit(body, 'max_json_array_element_count', 10_000),
-      maxTokens: limit(body, 'max_json_token', 500_000),
+      maxTokens: limit(body, 'max_json_token', 200_000),
     },
     open: openFamilies(body, everywhere),
   };

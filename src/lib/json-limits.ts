@@ -12,11 +12,22 @@ export interface JsonLimits {
   readonly maxTokens: number;
 }
 
-/** What a scan found: why a text is refused, or whether it has numbers that a double may not hold. */
+/** What a stranger's text may be made of. */
+export const SMALL_JSON: JsonLimits = {
+  maxDepth: 32,
+  maxStringValueLength: 1024 * 1024,
+  maxObjectEntryCount: 1000,
+  maxArrayElementCount: 1000,
+  maxTokens: 10_000,
+};
+
+/** What a scan found: why a text is refused, or whether it has numbers that a double may not hold, and whether it has anything. */
 export type JsonScan =
   | { readonly refused: string }
-  | { readonly refused: undefined; readonly exact: boolean };
+  | { readonly refused: undefined; readonly exact: boolean; readonly blank: boolean };
 
+/** Bytes of a name: the runtime looks for each one among all that it knows. */
+const MAX_NAME = 65_536;
 const SHORT = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -33,6 +44,7 @@ export function scanJson(bytes: Uint8Array, limits: JsonLimits): JsonScan {
   const left: number[] = [];
   let tokens = 0;
   let exact = false;
+  let length = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     const code = bytes[at];
     // Blanks.
@@ -41,8 +53,9 @@ export function scanJson(bytes: Uint8Array, limits: JsonLimits): JsonScan {
     if (tokens > maxTokens || (exact && tokens > MAX_EXACT_TOKENS))
       return { refused: 'JSON payload exceeds allowed token count' };
     if (code === QUOTE) {
-      const end = endOfText(bytes, at + 1);
-      if (end - at - 1 > maxLength) return { refused: 'JSON string value exceeds allowed length' };
+      const end = endOfText(bytes, at + 1, maxLength);
+      length = end - at - 1;
+      if (length > maxLength) return { refused: 'JSON string value exceeds allowed length' };
       at = end;
     } else if (code === 0x7b || code === 0x5b) {
       const isObject = code === 0x7b;
@@ -54,14 +67,16 @@ export function scanJson(bytes: Uint8Array, limits: JsonLimits): JsonScan {
       const more = (left.at(-1) ?? 1) - 1;
       if (left.length > 0) left[left.length - 1] = more;
       if (more < 1) return { refused: tooMany(bytes, at) };
-    } else if (code !== 0x3a) {
+    } else if (code === 0x3a) {
+      if (length > MAX_NAME) return { refused: 'JSON object name exceeds allowed length' };
+    } else {
       const end = endOfWord(bytes, at);
       if (end - at > maxLength) return { refused: 'JSON number value exceeds allowed length' };
       exact ||= isExact(bytes, at, end);
       at = end - 1;
     }
   }
-  return { refused: undefined, exact };
+  return { refused: undefined, exact, blank: tokens === 0 };
 }
 
 // Which kind of bracket a comma is in is only asked for when there are too many.
@@ -69,7 +84,7 @@ function tooMany(bytes: Uint8Array, comma: number): string {
   const open: number[] = [];
   for (let at = 0; at < comma; at += 1) {
     const code = bytes[at];
-    if (code === QUOTE) at = endOfText(bytes, at + 1);
+    if (code === QUOTE) at = endOfText(bytes, at + 1, bytes.length);
     else if (code === 0x7b || code === 0x5b) open.push(code);
     else if (code === 0x7d || code === 0x5d) open.pop();
   }
@@ -78,22 +93,22 @@ function tooMany(bytes: Uint8Array, comma: number): string {
     : 'JSON array exceeds allowed element count';
 }
 
-/** @returns where the closing quote is, or the end of the bytes */
-function endOfText(bytes: Uint8Array, from: number): number {
+/** @returns where the closing quote is, or the end of the bytes, or somewhere beyond the limit */
+function endOfText(bytes: Uint8Array, from: number, limit: number): number {
+  const last = Math.min(bytes.length, from + limit + 1);
+  let quote = -1;
   let at = from;
-  while (at < from + SHORT && at < bytes.length) {
-    if (bytes[at] === QUOTE) return at;
-    at += bytes[at] === BACKSLASH ? 2 : 1;
-  }
-  // A search of the runtime's own is faster, and not worth its call for a short text.
-  let quote = bytes.indexOf(QUOTE, at);
-  while (quote !== -1) {
+  while (at < last) {
+    for (const pause = Math.min(at + SHORT, last); at < pause; at += bytes[at] === BACKSLASH ? 2 : 1)
+      if (bytes[at] === QUOTE) return at;
+    // A search of the runtime's own is faster, and not worth its call for a short text.
+    if (quote < at) quote = bytes.subarray(at, last).indexOf(QUOTE) + at;
+    if (quote < at) quote = last;
     const escape = bytes.subarray(at, quote).indexOf(BACKSLASH);
     if (escape === -1) return quote;
-    at += escape + 2;
-    if (at > quote) quote = bytes.indexOf(QUOTE, at);
+    at += escape;
   }
-  return bytes.length;
+  return Math.min(at, bytes.length);
 }
 
 /** @returns where a number, or true, false or null, has ended */

@@ -8,6 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 /** Milliseconds for which one request may hold the engine: its health is asked every second or so. */
 const BOUND = 250;
+/** For a body of the listener's whole limit, 32 MB: only who has a good token may send one. */
+const LARGE_BOUND = 1000;
 /** Other work of the machine may hold it as well, but not each time. */
 const TRIES = 3;
 const MB = 1024 * 1024;
@@ -60,7 +62,10 @@ const SETUP: readonly (readonly [string, object])[] = [
   ['transit/keys/r', { type: 'rsa-2048' }],
   ['pki/root/generate/internal', { common_name: 'root', key_type: 'ec' }],
   ['pki/roles/any', { allow_any_name: true, enforce_hostnames: false, key_type: 'any' }],
-  ['auth/token/roles/glob', { allowed_policies_glob: 'team-*-*-*-*-*-ro', allowed_entity_aliases: ['a*a*a*a*b'] }],
+  [
+    'auth/token/roles/glob',
+    { allowed_policies_glob: 'team-*-*-*-*-*-ro', allowed_entity_aliases: ['a*a*a*a*b'] },
+  ],
 ];
 
 interface Answer {
@@ -77,7 +82,13 @@ function send(
   return new Promise((resolve, reject) => {
     const [host, port] = address.split(':');
     const made = request(
-      { host, port, method, path: `/v1/${path}`, headers: { ...headers, 'Content-Length': Buffer.byteLength(body) } },
+      {
+        host,
+        port,
+        method,
+        path: `/v1/${path}`,
+        headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
+      },
       (answer) => {
         let text = '';
         answer.on('data', (chunk) => (text += String(chunk)));
@@ -87,7 +98,9 @@ function send(
     made.setTimeout(60_000, () => made.destroy(new Error('no answer within a minute')));
     // A body that is refused before it was read ends the connection.
     made.on('error', (error) =>
-      /EPIPE|ECONNRESET/.test(String(Reflect.get(error, 'code'))) ? resolve({ status: 0, body: '' }) : reject(error),
+      /EPIPE|ECONNRESET/.test(String(Reflect.get(error, 'code')))
+        ? resolve({ status: 0, body: '' })
+        : reject(error),
     );
     made.end(body);
   });
@@ -143,7 +156,11 @@ const HCL: readonly (readonly [string, () => string])[] = [
   ['digits', () => `a = 0${text(MB - 10, '8')}`],
   ['blanks', () => text(MB, ' ')],
   ['one path', () => `path "${text(MB - 60, '+/')}" { capabilities = ["read"] }`],
-  ['JSON', () => `{"path":{${Array.from({ length: 20_000 }, (_, at) => `"p${at}":{"capabilities":["read"]}`).join(',')}}}`],
+  [
+    'JSON',
+    () =>
+      `{"path":{${Array.from({ length: 20_000 }, (_, at) => `"p${at}":{"capabilities":["read"]}`).join(',')}}}`,
+  ],
 ];
 
 const CEL: readonly (readonly [string, string])[] = [
@@ -228,7 +245,11 @@ const FIELDS: readonly (readonly [string, string, object])[] = [
   ['totp/keys/x', 'url', {}],
   ['totp/keys/x', 'key', { issuer: 'i', account_name: 'a' }],
   ['db/config/x', 'connection_url', { plugin_name: 'postgresql-database-plugin' }],
-  ['db/config/x', 'allowed_roles', { plugin_name: 'mysql-database-plugin', connection_url: 'x', verify_connection: false }],
+  [
+    'db/config/x',
+    'allowed_roles',
+    { plugin_name: 'mysql-database-plugin', connection_url: 'x', verify_connection: false },
+  ],
   ['db/roles/x', 'creation_statements', { db_name: 'x' }],
 ];
 
@@ -252,7 +273,8 @@ interface Case {
 }
 
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-const given = (name: string, value: string, more: object): string => JSON.stringify({ ...more, [name]: value });
+const given = (name: string, value: string, more: object): string =>
+  JSON.stringify({ ...more, [name]: value });
 
 const cases: Case[] = [
   ...PLACES.flatMap((path) =>
@@ -260,7 +282,12 @@ const cases: Case[] = [
   ),
   ...HCL.flatMap(([what, body]) => [
     { what: `ACL policy: ${what}`, method: 'POST', path: 'sys/policies/acl/p', body: () => policy(body()) },
-    { what: `password policy: ${what}`, method: 'POST', path: 'sys/policies/password/p', body: () => policy(body()) },
+    {
+      what: `password policy: ${what}`,
+      method: 'POST',
+      path: 'sys/policies/password/p',
+      body: () => policy(body()),
+    },
   ]),
   ...CEL.flatMap(([what, expression]) => [
     {
@@ -300,8 +327,20 @@ const cases: Case[] = [
     path: 'auth/jwt/login',
     body: () => JSON.stringify({ role: 'x', jwt: token() }),
   })),
-  { what: 'a form of 8 million fields', method: 'POST', path: 'kv1/a', body: () => text(32 * MB, 'a=1&'), headers: form },
-  { what: 'a form of escapes', method: 'POST', path: 'kv1/a', body: () => text(32 * MB, '%41'), headers: form },
+  {
+    what: 'a form of 8 million fields',
+    method: 'POST',
+    path: 'kv1/a',
+    body: () => text(32 * MB, 'a=1&'),
+    headers: form,
+  },
+  {
+    what: 'a form of escapes',
+    method: 'POST',
+    path: 'kv1/a',
+    body: () => text(32 * MB, '%41'),
+    headers: form,
+  },
   { what: 'a query of parameters', method: 'GET', path: `sys/health?${text(15_000, 'a&')}`, body: () => '' },
   { what: 'a path of slashes', method: 'GET', path: `kv1/${text(1400, '/')}`, body: () => '' },
   { what: 'a path of escapes', method: 'GET', path: `kv1/${text(4200, '%41')}`, body: () => '' },
@@ -345,7 +384,33 @@ rule "charset" { charset = "c" min-chars = 900 }`),
     what: '10,000 names of a certificate',
     method: 'POST',
     path: 'pki/issue/any',
-    body: () => JSON.stringify({ common_name: 'a', alt_names: text(200_000, 'a.example.org,') }),
+    body: () =>
+      JSON.stringify({
+        common_name: 'a',
+        alt_names: Array.from({ length: 10_000 }, (_, at) => `a${at}.example.org`),
+      }),
+  },
+  {
+    what: '60,000 names of a certificate in one text',
+    method: 'POST',
+    path: 'pki/issue/any',
+    body: () =>
+      JSON.stringify({
+        common_name: 'a',
+        alt_names: Array.from({ length: 60_000 }, (_, at) => `a${at}.example.org`).join(','),
+      }),
+  },
+  {
+    what: '250,000 policies of a token in one text',
+    method: 'POST',
+    path: 'auth/token/create',
+    body: () => field('policies', Array.from({ length: 120_000 }, (_, at) => `p${at}`).join(',')),
+  },
+  {
+    what: 'a glob of stars for a long policy',
+    method: 'POST',
+    path: 'auth/token/create/glob',
+    body: () => `{"policies":["team-${text(500_000, 'x-')}"]}`,
   },
   {
     what: '10,000 keys of shares',
@@ -358,9 +423,8 @@ rule "charset" { charset = "c" min-chars = 900 }`),
 const verdicts: string[] = [];
 
 /** The least of some tries: what a request orders is ordered each time. */
-async function held({ method, path, body, headers = {} }: Case, token: string): Promise<number> {
+async function held({ method, path, headers = {} }: Case, bytes: Buffer, token: string): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  const bytes = Buffer.from(body());
   for (let tries = 0; tries < TRIES && least > BOUND; tries += 1) {
     await delay();
     await send(method, path, bytes, token === '' ? headers : { ...headers, 'X-Vault-Token': token });
@@ -375,12 +439,19 @@ test.each(['of a stranger', 'with a token that is none', 'of root'])(
     const token = who === 'of root' ? root : who === 'of a stranger' ? '' : 'hvs.none';
     const slow: string[] = [];
     for (const each of cases) {
-      const ms = await held(each, token);
+      const bytes = Buffer.from(each.body());
+      const bound = token === root && bytes.length > 8 * MB ? LARGE_BOUND : BOUND;
+      const ms = await held(each, bytes, token);
       verdicts.push(`${Math.round(ms)} ms: ${who}, ${each.what}`);
-      if (ms > BOUND) slow.push(`${each.what}: ${Math.round(ms)} ms`);
+      if (ms > bound) slow.push(`${each.what}: ${Math.round(ms)} ms`);
     }
     if (process.env['SEALEDVAULT_SLOWEST'] !== undefined)
-      console.log(verdicts.toSorted((a, b) => Number.parseInt(b) - Number.parseInt(a)).slice(0, 40).join('\n'));
+      console.log(
+        verdicts
+          .toSorted((a, b) => Number.parseInt(b) - Number.parseInt(a))
+          .slice(0, 40)
+          .join('\n'),
+      );
     expect(slow).toEqual([]);
     expect((await send('GET', 'sys/health')).status).toBe(200);
   },

@@ -237,7 +237,9 @@ class Broker implements Audit {
     let cause: unknown;
     for (const device of this.#devices) {
       try {
-        const pending = device.output.write(device.formatter.line(type, time, entry));
+        const hashes = device.formatter.prepare(entry);
+        const prepared = hashes === undefined ? undefined : await hashes;
+        const pending = device.output.write(device.formatter.line(type, time, entry, prepared));
         if (pending !== undefined) await pending;
         accepted += 1;
         if (device.failing) this.#worked(device);

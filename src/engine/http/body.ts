@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { toBase64 } from '../../lib/bytes.ts';
 import { Aborted } from '../../lib/errors.ts';
 import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, parseJson } from '../../lib/json.ts';
-import { type JsonLimits, scanJson } from '../../lib/json-limits.ts';
+import { type JsonLimits, scanJson, SMALL_JSON } from '../../lib/json-limits.ts';
 
 /** What a listener takes. */
 export interface BodyLimits {
@@ -22,16 +22,7 @@ export class BodyRefusal {
 }
 
 /** What a stranger may send: room for 255 shares and their holders' keys. */
-const STRANGER: BodyLimits = {
-  maxRequestSize: 4 * 1024 * 1024,
-  json: {
-    maxDepth: 32,
-    maxStringValueLength: 1024 * 1024,
-    maxObjectEntryCount: 1000,
-    maxArrayElementCount: 1000,
-    maxTokens: 10_000,
-  },
-};
+const STRANGER: BodyLimits = { maxRequestSize: 4 * 1024 * 1024, json: SMALL_JSON };
 /** Bytes that are parsed whoever sent them with a token: it is not worth looking for the token first. */
 const SMALL = 64 * 1024;
 /** Bytes after which others have their turn between two steps. */
@@ -84,19 +75,19 @@ export async function readBody(
   };
   // curl calls JSON a form unless it is told otherwise.
   if (type === 'application/x-www-form-urlencoded' && firstOf(bytes) !== 0x7b) {
+    if (bytes.length > json.maxStringValueLength)
+      return refused(400, `the form is longer than ${json.maxStringValueLength} bytes`);
     const text = bytes.toString('utf8');
     if (text.trim() === '') return none;
     if (countOf(text, '&') >= json.maxObjectEntryCount)
       return refused(400, `the form has more than ${json.maxObjectEntryCount} fields`);
-    if (text.length > json.maxStringValueLength)
-      return refused(400, `the form is longer than ${json.maxStringValueLength} bytes`);
     return Object.fromEntries(new URLSearchParams(text));
   }
   const scan = scanJson(bytes, json);
   if (scan.refused !== undefined) return refused(400, `failed to decode JSON input: ${scan.refused}`);
+  if (scan.blank) return none;
   await breath();
   const text = bytes.toString('utf8');
-  if (text.trim() === '') return none;
   await breath();
   return parsed(text, scan.exact);
 }

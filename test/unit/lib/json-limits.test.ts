@@ -92,5 +92,5 @@ test.each([
   ['[1e5]', true],
   ['[1E5]', true],
 ])('%s may hold numbers beyond a double: %s', (text, exact) => {
-  expect(scanJson(utf8(text), none)).toEqual({ refused: undefined, exact });
+  expect(scanJson(utf8(text), none)).toMatchObject({ refused: undefined, exact });
 });
