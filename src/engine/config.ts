@@ -1,5 +1,4 @@
-import { dirname, resolve } from 'node:path';
-import { attribute, blocks, type HclBlock, names, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
+import { attribute, blocks, names, parseHcl, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
 import type { JsonLimits } from '../lib/json-limits.ts';
 import type { LogLevel } from '../lib/log.ts';
@@ -17,6 +16,7 @@ import {
   variable,
 } from './config-values.ts';
 
+import { type AuditConfig, type AuditRulesConfig, parseAudit, parseAuditRules } from './config-audit.ts';
 import { type KmsLibrary, parseKmsLibraries } from './config-kms-library.ts';
 import { parseSeals, type SealStanza } from './config-seal.ts';
 import { LOCKABLE_TYPES, type LockoutSettings } from './mount/mount.ts';
@@ -101,23 +101,6 @@ export type StorageConfig =
   | { readonly type: 'lmdb' | 'file'; readonly path: string }
   | { readonly type: 'inmem' };
 
-export interface AuditConfig {
-  readonly type: 'file' | 'stdout' | 'socket' | 'syslog';
-  /** The device's name in the API, ending in a slash. */
-  readonly path: string;
-  readonly options: Readonly<Record<string, string>>;
-  readonly description?: string;
-  readonly local?: boolean;
-}
-
-/** What the API may do about audit devices. */
-export interface AuditRulesConfig {
-  /** The folder of its files; undefined for none. */
-  readonly directory: string | undefined;
-  readonly apiCreation: boolean;
-  readonly prefixing: boolean;
-}
-
 const KNOWN = new Set(
   `listener storage backend seal audit api_addr cluster_addr cluster_name log_level log_format log_file log_requests_level
   log_rotate_bytes log_rotate_duration log_rotate_max_files default_lease_ttl max_lease_ttl disable_mlock disable_cache
@@ -189,14 +172,7 @@ export function parseEngineConfig(
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
     kmsLibraries: parseKmsLibraries(body),
     audit: blocks(body, 'audit').map(parseAudit),
-    auditRules: {
-      directory: scalar(body, 'audit_directory') ?? besideStorage(storage),
-      apiCreation: flag(
-        'unsafe_allow_api_audit_creation',
-        scalar(body, 'unsafe_allow_api_audit_creation') ?? 'true',
-      ),
-      prefixing: flag('allow_audit_log_prefixing', scalar(body, 'allow_audit_log_prefixing') ?? 'true'),
-    },
+    auditRules: parseAuditRules(body, storage.type === 'inmem' ? undefined : storage.path),
     apiAddress: read('api_addr') ?? defaultAddress(listeners),
     logLevel: level(read('log_level')),
     defaultLeaseTtl,
@@ -327,39 +303,6 @@ function parseStorage(body: HclBody): StorageConfig {
       hint: 'name the folder that holds the data',
     });
   return { type, path };
-}
-
-// The folder that the storage's is in, unless that is the root of everything.
-function besideStorage(storage: StorageConfig): string | undefined {
-  if (storage.type === 'inmem') return undefined;
-  const folder = dirname(resolve(storage.path));
-  return folder === dirname(folder) ? undefined : folder;
-}
-
-function parseAudit(block: HclBlock): AuditConfig {
-  const { type, label, body } = named(block, 'audit');
-  if (type !== 'file' && type !== 'stdout' && type !== 'socket' && type !== 'syslog')
-    throw new ConfigInvalid('an audit device is of an unsupported type', {
-      hint: 'use file, stdout, socket or syslog',
-    });
-  const options: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const source of [body, ...blocks(body, 'options').map((each) => each.body)]) {
-    for (const item of source.items) {
-      const value = scalarText(item.value);
-      if (item.keys[0] !== undefined && value !== undefined) options[item.keys[0]] = value;
-    }
-  }
-  if (type === 'file' && options['file_path'] === undefined && options['path'] === undefined) {
-    throw new ConfigInvalid('an audit device of type file has no file_path');
-  }
-  const { description, local, ...rest } = options;
-  return {
-    type,
-    path: `${label ?? type}/`,
-    options: rest,
-    ...(description === undefined ? {} : { description }),
-    ...(local === undefined ? {} : { local: flag('local', local) }),
-  };
 }
 
 function parseLockout(body: HclBody, env: Environment): Record<string, LockoutSettings> {
