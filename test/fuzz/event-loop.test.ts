@@ -12,7 +12,7 @@ const BOUND = 250;
 /** For a body of the listener's whole limit, 32 MB: only who has a good token may send one. */
 const LARGE_BOUND = 1000;
 /** Other work of the machine may hold it as well, but not each time. */
-const TRIES = 3;
+const TRIES = 5;
 
 let dir: string;
 let child: ChildProcess;
@@ -105,7 +105,8 @@ test.each(['of a stranger', 'with a token that is none', 'of root'])(
   async (who) => {
     const token = who === 'of root' ? root : who === 'of a stranger' ? '' : 'hvs.none';
     const slow: string[] = [];
-    for (const each of cases) {
+    const only = process.env['SEALEDVAULT_SHAPE'] ?? '';
+    for (const each of cases.filter(({ what }) => what.includes(only))) {
       const bytes = Buffer.from(each.body());
       const bound = token === root && bytes.length > 8 * MB ? LARGE_BOUND : BOUND;
       const ms = await held(each, bytes, token);

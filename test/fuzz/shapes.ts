@@ -1,4 +1,4 @@
-export const MB = 1024 * 1024;
+export const MB: number = 1024 * 1024;
 
 /** What the requests are sent to. */
 export const SETUP: readonly (readonly [string, object])[] = [
