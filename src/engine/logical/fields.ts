@@ -150,7 +150,7 @@ function convert(type: keyof FieldTypes, value: Exclude<Json, null>): unknown {
       return seconds === undefined ? undefined : Math.trunc(seconds);
     }
     case 'commaList':
-      return list(typeof value === 'string' ? value.split(',') : value);
+      return list(typeof value === 'string' ? split(value) : value);
     case 'stringList':
       return list(value);
     case 'intList': {
@@ -192,6 +192,15 @@ function boolean(value: Json): boolean | undefined {
   if (typeof value !== 'string') return undefined;
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   return ['0', 'f', 'F', 'false', 'FALSE', 'False', ''].includes(value) ? false : undefined;
+}
+
+/** As many as a list of JSON may have, unless the listener's configuration says otherwise. */
+const MAX_ITEMS = 10_000;
+
+// What is more than that is one item, which is then no list of anything.
+function split(text: string): Json[] {
+  const items = text.split(',', MAX_ITEMS + 1);
+  return items.length > MAX_ITEMS ? [null] : items;
 }
 
 function list(value: Json): string[] | undefined {

@@ -1,3 +1,4 @@
+import { trim } from '../../lib/trim.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, notFound } from '../logical/response.ts';
 import { BoundedMap } from '../../lib/bounded-map.ts';
@@ -74,6 +75,5 @@ export function remountPaths(port: SysPort): Path[] {
 }
 
 function slash(name: string): string {
-  const trimmed = name.replaceAll(/^\/+|\/+$/g, '');
-  return `${trimmed}/`;
+  return `${trim(name, '/')}/`;
 }

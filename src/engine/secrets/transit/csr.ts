@@ -33,7 +33,10 @@ export async function makeCsr(
   return `${csr.toString('pem').trim()}\n`;
 }
 
+const MAX_CSR = 262_144;
+
 function readTemplate(pem: string): Pkcs10CertificateRequest | Refused {
+  if (pem.length > MAX_CSR) return new Refused(`csr is longer than ${MAX_CSR} characters`);
   try {
     return new Pkcs10CertificateRequest(pem);
   } catch {

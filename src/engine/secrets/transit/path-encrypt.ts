@@ -1,3 +1,4 @@
+import { inTurns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import type { LogicalRequest } from '../../logical/request.ts';
@@ -62,7 +63,7 @@ export function encryptPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const { policy, warnings } = await findOrMake(store, request, fields, items);
             if (policy instanceof Refused) return refusal(policy);
-            const results = items.map((item, index) => encryptItem(policy, item, index, store));
+            const results = await inTurns(items, (item, index) => encryptItem(policy, item, index, store));
             return isBatch
               ? batchResponse(results.map(render), fields.partial_failure_response_code, warnings)
               : single(results[0], warnings);
