@@ -1,6 +1,7 @@
 import { FieldRefusal, type Fields, type FieldValues, readFields } from './fields.ts';
 import type { HeldLease, SecretRenewal } from './lease.ts';
 import type { Renewal } from './login.ts';
+import { takePage } from './page.ts';
 import type { LogicalRequest, Operation, TokenEntry } from './request.ts';
 import { badRequest, type Response } from './response.ts';
 
@@ -104,7 +105,9 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
         if (row.fields[name]?.required === true && fields[name] === undefined)
           return badRequest(`missing ${name}`);
       }
-      return operation.handler(request, fields);
+      return request.operation === 'list'
+        ? Promise.resolve(operation.handler(request, fields)).then((all) => takePage(all, request.query))
+        : operation.handler(request, fields);
     },
   };
 }

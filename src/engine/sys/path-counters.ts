@@ -1,6 +1,6 @@
 import { type Path, path } from '../logical/logical.ts';
 import { data, notFound, type Response } from '../logical/response.ts';
-import type { MountEntry } from '../mount/mount.ts';
+import { folderOf, type MountEntry } from '../mount/mount.ts';
 import type { SysPort } from './port.ts';
 
 /** internal/counters and internal/inspect: what there is, and how it is mounted. */
@@ -56,7 +56,7 @@ function names(entry: MountEntry): { [name: string]: string } {
 
 function place(entry: MountEntry): { [name: string]: string | boolean } {
   return {
-    storage_prefix: `${entry.table === 'auth' ? 'auth' : 'logical'}/${entry.uuid}/`,
+    storage_prefix: `${entry.table === 'auth' ? 'auth' : 'logical'}/${folderOf(entry)}/`,
     tainted: false,
   };
 }

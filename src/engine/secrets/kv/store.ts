@@ -4,6 +4,7 @@ import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { type JsonObject, parseJson } from '../../../lib/json.ts';
 import { text } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
+import type { Page } from '../../logical/page.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../../logical/storage.ts';
 
 /** Settings of a mount; durations in seconds. */
@@ -85,9 +86,9 @@ export class KvStore {
     return stored;
   }
 
-  list(path: string): Promise<string[]> {
+  list(path: string, page: Page = {}): Promise<string[]> {
     const prefix = path === '' || path.endsWith('/') ? path : `${path}/`;
-    return this.#storage.list(`metadata/${prefix}`);
+    return this.#storage.list(`metadata/${prefix}`, page);
   }
 
   async value(metadata: KeyMetadata, version: number): Promise<JsonObject | undefined> {
