@@ -13,7 +13,9 @@ beforeAll(async () => {
   for (const name of ['zoe', 'ann', 'bob']) {
     await engine.call('POST', 'identity/entity', { name });
     await engine.call('POST', 'identity/group', { name: `of-${name}` });
-    await engine.call('PUT', `sys/policies/acl/p-${name}`, { policy: 'path "x" { capabilities = ["read"] }' });
+    await engine.call('PUT', `sys/policies/acl/p-${name}`, {
+      policy: 'path "x" { capabilities = ["read"] }',
+    });
   }
 });
 afterAll(() => engine.stop());

@@ -1,5 +1,6 @@
 import { grant } from '../logical/grant-ttl.ts';
 import type { Login } from '../logical/login.ts';
+import type { NewToken } from '../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
 import type { Context } from './context.ts';
@@ -41,7 +42,7 @@ interface Identified {
 }
 
 async function issue(
-  { vault, request }: Context,
+  { vault, request, place }: Context,
   { entry: { accessor, config, path }, leaseTtl }: Mounted,
   login: Login,
   { entityId, identityPolicies, given }: Identified,
@@ -58,7 +59,9 @@ async function issue(
   const source = path.replace(/\/$/, '').replaceAll('/', '-');
   const tokenKind = tokenType(config.tokenType, login.tokenType);
   const isBatch = tokenKind === 'batch';
-  const issued = await vault.tokens.create({
+  const full = await place?.take();
+  if (full !== undefined) return full;
+  const creation: NewToken = {
     parent: '',
     policies: [...policies].toSorted(),
     path: request.path,
@@ -74,7 +77,14 @@ async function issue(
     type: tokenKind,
     ...(login.boundCidrs.length === 0 ? {} : { boundCidrs: login.boundCidrs }),
     login: { accessor, ttl: login.ttl, maxTtl: max, renewal: login.renewal },
-  });
+  };
+  let issued: Awaited<ReturnType<typeof vault.tokens.create>>;
+  try {
+    issued = await vault.tokens.create(creation);
+    if (issued !== undefined) place?.keepToken(issued.entry);
+  } finally {
+    place?.giveBack();
+  }
   if (issued === undefined) return permissionDenied;
   return {
     kind: 'auth',

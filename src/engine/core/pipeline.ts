@@ -9,6 +9,7 @@ import type { Core } from './core.ts';
 import { policiesOf } from './granted.ts';
 import { help, wantsHelp } from './help.ts';
 import { observe, observeAudit } from './observe.ts';
+import { RequestPlace } from './lease-place.ts';
 import { completeLogin } from './login.ts';
 import { completeSecret } from './secret.ts';
 
@@ -65,6 +66,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       response: undefined,
       usedUp: undefined,
       trail: undefined,
+      place: undefined,
       quotaHeaders: undefined,
     };
     const began = core.clock.monotonic();
@@ -205,19 +207,17 @@ async function countUse(context: Context): Promise<Response | undefined> {
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.
 async function handleAndWrap(context: Context): Promise<Response> {
   const { request, vault } = context;
-  const giveBack = await vault.leaseCounts.take(request.path, vault.leases);
-  if (giveBack === undefined) return tooManyLeases(request.path);
+  const place = new RequestPlace(vault.leaseCounts, request.path, context.token);
+  context.place = place;
+  if (context.logical !== undefined) context.logical = { ...context.logical, leasePlace: () => place.take() };
   let response: Response;
-  let leased = false;
   try {
     response = await handleLogin(context);
     if (response.kind === 'login') response = await completeLogin(context, response.login, response.warnings);
-    else if (response.kind === 'secret') {
-      response = await completeSecret(context, response);
-      leased = true;
-    }
+    else if (response.kind === 'secret') response = await completeSecret(context, response);
+    else if (response.kind === 'auth') place.keepToken(response.auth.entry);
   } finally {
-    if (!leased) giveBack();
+    place.giveBack();
   }
   const wrappable =
     response.kind === 'data' ||
@@ -228,14 +228,6 @@ async function handleAndWrap(context: Context): Promise<Response> {
   if (request.wrapTtl === 0 || !wrappable || /^sys\/wrapping\/(?:unwrap|lookup|rewrap)$/.test(request.path))
     return response;
   return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
-}
-
-function tooManyLeases(path: string): Response {
-  return {
-    kind: 'refusal',
-    status: 429,
-    errors: [`request path ${JSON.stringify(path)}: lease count quota exceeded`],
-  };
 }
 
 // Who fails too often is refused without being asked, whatever the password.

@@ -129,6 +129,9 @@ async function create(
   const boundCidrs = role?.boundCidrs ?? (orphan || ttl === 0 ? undefined : parent.boundCidrs);
   const suffix = role === undefined || role.pathSuffix === '' ? '' : `/${role.pathSuffix}`;
 
+  // Batch tokens are not counted, but none is made either when there is no place left (Vault: "Batch tokens").
+  const full = ttl === 0 ? undefined : await request.leasePlace?.();
+  if (full !== undefined) return full;
   const issued = await tokens.create({
     parent: orphan ? '' : parent.hash,
     policies,

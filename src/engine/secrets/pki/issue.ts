@@ -166,6 +166,8 @@ async function finish(
   const signer = await openSigner(pki, fields.issuer_ref ?? role.issuer_ref, 'issuing-certificates');
   if (signer instanceof Refused) return refusal(signer);
   const filled = await fillTemplates(role, request.token?.entityId ?? '', pki.templateValues);
+  const full = role.generate_lease ? await request.leasePlace?.() : undefined;
+  if (full !== undefined) return full;
   const leaf = await make(signer, filled);
   if (leaf instanceof Refused) return refusal(leaf);
   const { certificate, key } = leaf;
