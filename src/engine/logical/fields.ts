@@ -29,6 +29,8 @@ export interface Field<T extends keyof FieldTypes = keyof FieldTypes> {
   readonly default?: FieldTypes[T];
   /** Also read from the query string. */
   readonly query?: boolean;
+  /** A duration that may be negative; of others a negative one is refused. */
+  readonly signed?: boolean;
   /** Kept for old clients. */
   readonly deprecated?: boolean;
 }
@@ -75,6 +77,11 @@ export function readFields<F extends Fields>(
         `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
       );
     }
+    if (field.type === 'duration' && field.signed !== true && Number(converted) < 0) {
+      return new FieldRefusal(
+        `Field validation failed: error converting input for field "${name}": cannot provide negative value '${Number(converted)}'`,
+      );
+    }
     values[name] = converted;
   }
   return values as FieldValues<F>;
@@ -112,7 +119,7 @@ function convert(type: keyof FieldTypes, value: Json): unknown {
       return boolean(value);
     case 'duration': {
       const seconds = parseDuration(value);
-      return seconds === undefined ? undefined : Math.trunc(seconds);
+      return seconds === undefined ? undefined : seconds < 0 ? Math.floor(seconds) : Math.trunc(seconds);
     }
     case 'commaList':
       return list(typeof value === 'string' ? value.split(',') : value);

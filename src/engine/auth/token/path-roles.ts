@@ -115,6 +115,7 @@ export function rolePaths(roles: RoleStore): Path[] {
               allowedEntityAliases:
                 lower(values.allowed_entity_aliases) ?? before?.allowedEntityAliases ?? [],
             };
+            if (role.numUses < 0) return badRequest("'token_num_uses' cannot be negative");
             const refused = role.tokenType === 'batch' ? checkBatch(role) : undefined;
             if (refused !== undefined) return badRequest(refused);
             await roles.put(role);

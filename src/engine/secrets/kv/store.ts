@@ -185,8 +185,9 @@ export class KvStore {
   }
 }
 
-// 0 is no limit; a key cannot outlive its mount's limit.
-function shorter(a: number, b: number): number {
-  if (a <= 0) return Math.max(b, 0);
-  return b <= 0 ? a : Math.min(a, b);
+// 0 is no limit; a key cannot outlive its mount's limit. A negative one of the mount turns those of its keys off.
+function shorter(ofMount: number, ofKey: number): number {
+  if (ofMount < 0) return 0;
+  if (ofMount === 0) return Math.max(ofKey, 0);
+  return ofKey <= 0 ? ofMount : Math.min(ofMount, ofKey);
 }

@@ -42,7 +42,9 @@ export function createKvV2(storage: Storage, clock: Clock, random: Random): Back
           metadata_cas_required: { type: 'bool', description: 'If true, metadata writes need metadata_cas' },
           delete_version_after: {
             type: 'duration',
-            description: 'If set, the length of time before a version is deleted.',
+            signed: true,
+            description:
+              'If set, the length of time before a version is deleted. A negative duration disables it for all keys.',
           },
         },
         operations: {
