@@ -24,6 +24,7 @@ export function counterPaths(port: SysPort): Path[] {
     ),
     path({
       pattern: 'internal/inspect/router/:tag',
+      names: { tag: 'any' },
       synopsis: 'Information on the entries of the router.',
       access: 'sudo',
       fields: { tag: { type: 'string', description: 'root, uuid, accessor or storage.', required: true } },

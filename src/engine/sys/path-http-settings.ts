@@ -142,6 +142,7 @@ function auditedHeaderPaths(settings: HttpSettingsPort): Path[] {
     }),
     path({
       pattern: 'config/auditing/request-headers/:header',
+      names: { header: 'any' },
       synopsis: 'Configures the headers sent to the audit logs.',
       access: 'sudo',
       fields: {
@@ -154,7 +155,7 @@ function auditedHeaderPaths(settings: HttpSettingsPort): Path[] {
           handler: (_request, { header }) => {
             const name = header.toLowerCase();
             return settings.audited[name] === undefined
-              ? badRequest('could not find header in config')
+              ? badRequest('Could not find header in config')
               : data(render([name]));
           },
         },

@@ -57,6 +57,7 @@ export function pluginPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'plugins/catalog/:type',
+      names: { type: 'any' },
       synopsis: 'Lists the plugins of a type, or reads one of any type.',
       access: 'sudo',
       fields: {
@@ -81,6 +82,7 @@ export function pluginPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'plugins/catalog/:type/:name',
+      names: { type: 'any', name: 'any' },
       synopsis: 'Configures the plugins known to Vault',
       access: 'sudo',
       fields: {

@@ -13,6 +13,7 @@ export function otpPaths(store: SshStore): Path[] {
   return [
     path({
       pattern: 'creds/:role',
+      names: { role: 'with-at' },
       synopsis: 'Creates a credential for establishing SSH connection with the remote host.',
       fields: {
         role: { type: 'string', description: 'Name of the role.', required: true },

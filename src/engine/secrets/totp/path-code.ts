@@ -11,6 +11,7 @@ export function codePaths(store: TotpStore, clock: Clock): Path[] {
   return [
     path({
       pattern: 'code/:name',
+      names: { name: 'with-at' },
       synopsis: 'Request time-based one-time use password or validate a password for a certain key.',
       fields: {
         name: { type: 'string', description: 'Name of the key.', required: true },

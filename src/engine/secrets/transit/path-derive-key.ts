@@ -4,7 +4,6 @@ import { badRequest, empty } from '../../logical/response.ts';
 import { nameField } from './fields.ts';
 import { isKeyType, type KeyTraits, traitsOf } from './key-type.ts';
 import { ownSecretKey } from './key-version.ts';
-import { isKeyName } from './path-keys.ts';
 import { type KeyPolicy, newPolicy, withMaterial } from './policy.ts';
 import { noSuchVersion, Refused, refusal, softDeleted } from './refused.ts';
 import type { KeyStore } from './store.ts';
@@ -36,7 +35,6 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
           summary: 'Derive a key.',
           handler: async (_request, fields) => {
             const type = fields.derived_key_type.toLowerCase();
-            if (!isKeyName(fields.name)) return badRequest('invalid key name');
             if (fields.key_derivation_algorithm.toLowerCase() !== 'ecdh')
               return badRequest(`unknown key derivation algorithm ${fields.key_derivation_algorithm}`);
             const traits = isKeyType(type) ? traitsOf(type) : undefined;
