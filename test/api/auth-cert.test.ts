@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -18,6 +18,8 @@ import {
 } from '@peculiar/asn1-x509';
 import { Extension } from '@peculiar/x509';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parsePem } from '../../src/engine/auth/cert/certificate.ts';
+import { readResponse } from '../../src/engine/auth/cert/ocsp-message.ts';
 import { freePort } from '../support/cluster/controlplane.ts';
 import { until } from '../support/cluster/command.ts';
 import { createAuthority, issueCertificate } from '../support/cluster/certificates.ts';
@@ -128,6 +130,7 @@ test('trusted certificates are written, read, changed and listed', async () => {
     ocsp_enabled: false,
     ocsp_fail_open: false,
     ocsp_query_all_servers: false,
+    ocsp_this_update_max_age: 0,
     required_extensions: null,
     token_policies: ['reader'],
     token_ttl: 3600,
@@ -175,9 +178,12 @@ test('a client logs in with the certificate of its connection, and renews with t
   const other = await issue({ subject: 'CN=Other', ca: true });
   await trust({ certificate: root.cert + other.cert });
   const eve = await client({ issuer: other });
-  expect((await renew(eve)).body.errors).toEqual([
-    'client identity during renewal not matching client identity used during login',
-  ]);
+  // Neither one of another authority, nor another one of the same, nor one that names the same subject.
+  for (const stranger of [eve, await client({ serial: '0a0c' }), await client({ serial: '0a0b' })])
+    expect((await renew(stranger)).body.errors).toEqual([
+      'client identity during renewal not matching client identity used during login',
+    ]);
+  expect((await renew(ann)).status).toBe(200);
   await engine.call('POST', 'auth/cert/config', {
     disable_binding: true,
     enable_identity_alias_metadata: false,
@@ -370,7 +376,7 @@ describe('OCSP', () => {
   afterAll(() => void responder.kill());
 
   test('a responder’s word counts; where none answers, the entry says what then', async () => {
-    await trust({ ocsp_enabled: true });
+    await trust({ ocsp_enabled: true, ocsp_this_update_max_age: '1h' });
     expect(await outcome(good)).toBe(true);
     expect(await outcome(bad)).toContain('the certificate has been revoked');
     const unlisted = await client();
@@ -385,6 +391,29 @@ describe('OCSP', () => {
     });
     expect(await outcome(bad)).toContain('the certificate has been revoked');
     expect(await outcome(good)).toBe(true);
+  });
+
+  test('an answer that names no end is believed for a day, and none for longer than is set', () => {
+    const respond = (...more: string[]): Uint8Array => {
+      const query = `ocsp -issuer ca.pem -serial 0x${good.certificate.serialNumber} -no_nonce -reqout req`;
+      execFileSync('openssl', query.split(' '), { cwd: dir, stdio: 'pipe' });
+      const answer = `ocsp -index index -CA ca.pem -rsigner signer.pem -rkey signer.key -reqin req -respout resp`;
+      execFileSync('openssl', [...answer.split(' '), ...more], { cwd: dir, stdio: 'pipe' });
+      return readFileSync(join(dir, 'resp'));
+    };
+    const [subject] = parsePem(good.cert);
+    const authorities = parsePem(root.cert);
+    const [issuer] = authorities;
+    if (subject === undefined || issuer === undefined) throw new Error('no certificates');
+    const after = (response: Uint8Array, hours: number, maxAge: number): object =>
+      readResponse(response, subject, issuer, authorities, Date.now() + hours * 3_600_000, maxAge);
+    const endless = respond();
+    expect(after(endless, 23, 0)).toMatchObject({ status: 'good' });
+    expect(after(endless, 25, 0)).toHaveProperty('failed');
+    expect(after(endless, 2, 3600)).toHaveProperty('failed');
+    const week = respond('-ndays', '7');
+    expect(after(week, 20, 0)).toMatchObject({ status: 'good' });
+    expect(after(week, 20, 3600)).toHaveProperty('failed');
   });
 
   test('an answer that another authority signed is not believed', async () => {

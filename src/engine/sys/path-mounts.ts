@@ -62,7 +62,7 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
           summary: 'List all mounts.',
           handler: () => {
             const listed: JsonObject = {};
-            for (const entry of port.mounts.entries(table)) listed[entry.path] = renderMount(entry);
+            for (const entry of port.mounts.entries(table)) listed[entry.path] = renderMount(port, entry);
             return { kind: 'data', data: listed, atTop: true };
           },
         },
@@ -121,7 +121,9 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
           handler: (_request, values) => {
             const target = tuneTarget(table, values.path);
             const entry = find(target.name, target.table);
-            return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
+            return entry === undefined
+              ? missing(values.path)
+              : { kind: 'data', data: renderMount(port, entry) };
           },
         },
         update: {

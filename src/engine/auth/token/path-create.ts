@@ -113,18 +113,16 @@ async function create(
   const orphan = orphaned || values.no_parent;
   const warnings: string[] = [];
   const ofRole = type === 'batch' ? undefined : role;
-  const explicitMaxTtl = lesser(
-    'Explicit max TTL',
-    values.explicit_max_ttl,
-    ofRole?.explicitMaxTtl,
-    warnings,
-  );
+  const askedMaxTtl = lesser('Explicit max TTL', values.explicit_max_ttl, ofRole?.explicitMaxTtl, warnings);
   const period = lesser('Period', values.period, ofRole?.period, warnings);
   const wanted = seconds(values.ttl) || seconds(values.lease) || 0;
+  const left =
+    policies.includes('root') && parent.expireTime !== 0 ? parent.expireTime - tokens.now() : undefined;
+  const outlives = left === undefined ? undefined : refuseLonger(left, { wanted, period, askedMaxTtl });
+  if (outlives !== undefined) return badRequest(outlives);
+  // No renewal goes beyond the end of the root token that made it.
+  const explicitMaxTtl = left === undefined ? askedMaxTtl : smaller(left, askedMaxTtl);
   const unlimited = policies.includes('root') && wanted === 0 && period === 0 && explicitMaxTtl === 0;
-  if (unlimited && parent.expireTime !== 0) {
-    return badRequest('expiring root tokens cannot create non-expiring root tokens');
-  }
   const ttl = unlimited ? 0 : grant({ wanted, period, explicitMaxTtl }, request.leaseTtl, warnings);
   const boundCidrs = role?.boundCidrs ?? (orphan || ttl === 0 ? undefined : parent.boundCidrs);
   const suffix = role === undefined || role.pathSuffix === '' ? '' : `/${role.pathSuffix}`;
@@ -157,6 +155,19 @@ async function create(
     auth: { clientToken: issued.text, entry: issued.entry, leaseDuration: ttl },
     ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+// A root token that ends makes no root token that outlives it. All in seconds; 0 is not asked for.
+function refuseLonger(
+  left: number,
+  asked: { readonly wanted: number; readonly period: number; readonly askedMaxTtl: number },
+): string | undefined {
+  if (asked.period > 0) return 'expiring root tokens cannot create periodic root tokens';
+  if (asked.wanted === 0 && asked.askedMaxTtl === 0)
+    return 'expiring root tokens cannot create non-expiring root tokens';
+  return left <= 0 || asked.wanted > left || asked.askedMaxTtl > left
+    ? `expiring root tokens cannot create root tokens that outlive them: ${Math.max(left, 0)} seconds are left`
+    : undefined;
 }
 
 // 0 is without limit.

@@ -89,9 +89,7 @@ export function rolePaths(roles: RoleStore): Path[] {
             const boundCidrs = values.token_bound_cidrs ?? values.bound_cidrs ?? before?.boundCidrs ?? [];
             const wrong = boundCidrs.find((cidr) => !isCidr(cidr));
             if (wrong !== undefined)
-              return badRequest(
-                `error parsing bound_cidrs: ${JSON.stringify(wrong)} is no block of addresses`,
-              );
+              return badRequest(`error parsing bound_cidrs: invalid CIDR address: ${wrong}`);
             const suffix = values.path_suffix ?? '';
             if (!/^[\w.-]*$/.test(suffix))
               return badRequest('path_suffix may hold letters, digits, ".", "-" and "_" only');

@@ -34,11 +34,26 @@ export async function makeCsr(
 }
 
 function readTemplate(pem: string): Pkcs10CertificateRequest | Refused {
+  let request: Pkcs10CertificateRequest;
   try {
-    return new Pkcs10CertificateRequest(pem);
+    request = new Pkcs10CertificateRequest(pem);
   } catch {
     return new Refused('could not decode PEM CSR');
   }
+  // Its signature is replaced; who still signs so would take the next one without a look as well.
+  return isSound(request)
+    ? request
+    : new Refused('the CSR template is signed with an insecure algorithm: use SHA-256 or better');
+}
+
+function isSound(request: Pkcs10CertificateRequest): boolean {
+  const { name, hash } = request.signatureAlgorithm as unknown as SigningName;
+  return /^(?:Ed25519|EdDSA)$/i.test(name) || ['SHA-256', 'SHA-384', 'SHA-512'].includes(hash?.name ?? '');
+}
+
+interface SigningName {
+  readonly name: string;
+  readonly hash?: { readonly name: string };
 }
 
 type SigningAlgorithm = { readonly name: string; readonly hash?: string; readonly namedCurve?: string };
