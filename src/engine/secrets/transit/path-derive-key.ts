@@ -26,7 +26,8 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
         peer_public_key: { type: 'string', description: "The peer's public key, in PEM.", default: '' },
         derived_key_type: {
           type: 'string',
-          description: 'The type of the derived key: aes128-gcm96, aes256-gcm96 or chacha20-poly1305.',
+          description:
+            'The type of the derived key: aes128-gcm96, aes256-gcm96, chacha20-poly1305 or xchacha20-poly1305.',
           default: 'aes256-gcm96',
         },
       },
