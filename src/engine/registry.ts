@@ -109,6 +109,7 @@ function tokenPort({
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
     sweep: () => tokens.sweep(),
     now: () => Math.floor(clock.now() / 1000),
+    hasPolicy: async (name) => name === 'root' || (await policies.get(name)) !== undefined,
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;
       const acl = await aclOf({ identity, policies }, token);

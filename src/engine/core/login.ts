@@ -50,8 +50,7 @@ async function finishLater(
   if (mounted === undefined || mounted.tainted === true) return permissionDenied;
   const { identityPolicies, disabled } = await vault.identity.policiesOf(entityId);
   if (disabled) return permissionDenied;
-  const { renewLogin } = mounted.backend;
-  const refused = await renewLogin?.call(mounted.backend, provisional(login, accessor), logical);
+  const refused = await mounted.backend.renewLogin?.(provisional(login, accessor), logical);
   return refused === undefined
     ? issue(context, mounted, login, { entityId, identityPolicies, given })
     : permissionDenied;

@@ -149,6 +149,11 @@ async function create(
     ...(values.id === '' ? {} : { id: values.id }),
   });
   if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
+  for (const name of policies)
+    if (!(await tokens.hasPolicy(name))) warnings.push(`Policy ${JSON.stringify(name)} does not exist`);
+  const mixed = (values.policies ?? []).filter((name) => name !== name.toLowerCase());
+  for (const name of mixed) warnings.push(`policy name ${JSON.stringify(name)} was converted to lower case`);
+  if (values.lease !== '') warnings.push("'lease' is deprecated, please use 'ttl' instead");
   if (values.id !== '') warnings.push('A token with a custom ID is only as hard to guess as that ID.');
   return {
     kind: 'auth',
