@@ -1,6 +1,18 @@
 import type { Random } from '../../lib/random.ts';
 import { folderOf, type MountEntry, type MountRequest } from '../mount/mount.ts';
 
+/** There is one of each, from the beginning to the end. */
+export const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
+
+/** @param known factories by type. @returns why a mount that is asked for cannot be */
+export function refuseMount({ table, type, path }: MountRequest, known: object): string | undefined {
+  if (SINGLETONS.includes(type)) return `mount type of ${JSON.stringify(type)} is not mountable`;
+  if (!Object.hasOwn(known, factoryName(type))) return `plugin not found in the catalog: ${type}`;
+  return table === 'mounts' && /^(?:auth|sys|identity|cubbyhole)\//.test(path)
+    ? `cannot mount under existing mount ${JSON.stringify(`${path.split('/')[0]}/`)}`
+    : undefined;
+}
+
 /** The entry of a mount that is asked for. */
 export function newEntry(request: MountRequest, random: Random): MountEntry {
   const version = /^kv-v([12])$/.exec(request.type)?.[1];

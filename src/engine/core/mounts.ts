@@ -10,7 +10,7 @@ import type { BackendFactories, PasswordSource } from './backend-factory.ts';
 import type { ManagedKeys } from './managed-keys/managed-keys.ts';
 import { defaultMounts } from './default-mounts.ts';
 import { upgradingBackend } from './mount-upgrade.ts';
-import { factoryName, foldersOf, newEntry, prefixOf } from './mount-entry.ts';
+import { factoryName, foldersOf, newEntry, prefixOf, refuseMount, SINGLETONS } from './mount-entry.ts';
 import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
 import {
@@ -46,16 +46,12 @@ export interface MountTableOptions {
 /** Why a mount was refused. */
 export type MountRefusal = { readonly refused: string };
 
-/** There is one of each, from the beginning to the end. */
-const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
-
 /** The persistent tables `core/mounts` and `core/auth`, and the backends that run for them. */
 export class MountTable {
   readonly router: Router = new Router();
   readonly #options: MountTableOptions;
   #entries: readonly MountEntry[] = [];
-  #changes: Promise<unknown> = Promise.resolve();
-  /** By accessor: requests share a mount, and what ends or replaces its backend has it alone. */
+  /** By accessor: requests share a mount, and what ends or replaces its backend has it alone. Changes of the tables: empty. */
   readonly #use = new KeyedMutex();
 
   private constructor(options: MountTableOptions) {
@@ -102,17 +98,9 @@ export class MountTable {
   mount(request: MountRequest): Promise<MountEntry | MountRefusal> {
     return this.#exclusive(async () => {
       const known = this.#options.factories[request.table === 'auth' ? 'auth' : 'secrets'];
-      if (SINGLETONS.includes(request.type))
-        return { refused: `mount type of ${JSON.stringify(request.type)} is not mountable` };
-      if (!Object.hasOwn(known, factoryName(request.type)))
-        return { refused: `plugin not found in the catalog: ${request.type}` };
-      const prefix = request.table === 'auth' ? `auth/${request.path}` : request.path;
-      if (request.table === 'mounts' && /^(?:auth|sys|identity|cubbyhole)\//.test(request.path)) {
-        return {
-          refused: `cannot mount under existing mount ${JSON.stringify(`${request.path.split('/')[0]}/`)}`,
-        };
-      }
-      const conflict = this.router.conflict(prefix);
+      const unmountable = refuseMount(request, known);
+      if (unmountable !== undefined) return { refused: unmountable };
+      const conflict = this.router.conflict(request.table === 'auth' ? `auth/${request.path}` : request.path);
       if (conflict !== undefined) return { refused: `path is already in use at ${conflict.entry.path}` };
       const entry = newEntry(request, this.#options.random);
       const refused = refuseFormat(this.#format(entry), entry.options);
@@ -282,9 +270,8 @@ export class MountTable {
 
   // Two backends of one storage would each believe to be the only one. The system backend itself asks for this.
   #restart(entry: MountEntry): Promise<void> {
-    return entry.type === 'system'
-      ? this.#start(entry)
-      : this.#use.run(entry.accessor, () => this.#start(entry));
+    const start = (): Promise<void> => this.#start(entry);
+    return entry.type === 'system' ? start() : this.#use.run(entry.accessor, start);
   }
 
   async #start(entry: MountEntry): Promise<void> {
@@ -389,8 +376,7 @@ export class MountTable {
   }
 
   async #purge(uuid: string): Promise<void> {
-    await clear(this.#options.storage, `logical/${uuid}/`);
-    await clear(this.#options.storage, `auth/${uuid}/`);
+    for (const table of ['logical', 'auth']) await clear(this.#options.storage, `${table}/${uuid}/`);
     await this.#options.storage.delete(`core/unmounted/${uuid}`);
   }
 
@@ -410,8 +396,6 @@ export class MountTable {
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#changes.then(work);
-    this.#changes = turn.catch(() => undefined);
-    return turn;
+    return this.#use.run('', work);
   }
 }

@@ -4,12 +4,12 @@
  */
 export type NameKind = 'generic' | 'with-at' | 'serial' | 'any';
 
-const KINDS: Readonly<Record<NameKind, RegExp>> = {
+const KINDS = {
   generic: /^\w(?:[\w.-]*\w)?$/,
   'with-at': /^\w(?:[\w.@-]*\w)?$/,
   serial: /^[\dA-Fa-f:-]+$/,
   any: /^[^]+$/,
-};
+} as const;
 
 export function isName(kind: NameKind, name: string): boolean {
   return KINDS[kind].test(name);

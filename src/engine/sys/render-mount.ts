@@ -5,7 +5,7 @@ import type { SysPort } from './port.ts';
 
 /** The version of every plugin: all are built in. @param version of the server */
 export function builtinVersion(version: string): string {
-  return `v${version.replace(/\+.*$/, '')}+builtin.vault`;
+  return `v${version.split('+', 1)[0] ?? ''}+builtin.vault`;
 }
 
 /** A mount, as sys/mounts and sys/auth list it. TTLs are the mount's own settings; 0 is the system's. */
