@@ -1,6 +1,9 @@
 import type { Random } from '../../lib/random.ts';
 import { folderOf, type MountEntry, type MountRequest } from '../mount/mount.ts';
 
+/** Why a mount was refused. */
+export type MountRefusal = { readonly refused: string };
+
 /** There is one of each, from the beginning to the end. */
 export const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
 

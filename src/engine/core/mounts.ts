@@ -1,17 +1,21 @@
 import { KeyedMutex } from '../../lib/keyed-mutex.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { type KeyRandom, plainKeyRandom } from '../../lib/key-random.ts';
-import type { Random } from '../../lib/random.ts';
-import type { IdentityStore } from '../identity/store.ts';
+import { plainKeyRandom } from '../../lib/key-random.ts';
 import type { Backend } from '../logical/logical.ts';
 import type { LeaseTtl } from '../logical/request.ts';
 import { formatOf, refuseFormat, type StorageFormat } from '../logical/storage-format.ts';
-import type { BackendFactories, PasswordSource } from './backend-factory.ts';
-import type { ManagedKeys } from './managed-keys/managed-keys.ts';
+import type { MountTableOptions } from './mount-options.ts';
 import { defaultMounts } from './default-mounts.ts';
 import { upgradingBackend } from './mount-upgrade.ts';
-import { factoryName, foldersOf, newEntry, prefixOf, refuseMount, SINGLETONS } from './mount-entry.ts';
-import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
+import {
+  factoryName,
+  foldersOf,
+  type MountRefusal,
+  newEntry,
+  prefixOf,
+  refuseMount,
+  SINGLETONS,
+} from './mount-entry.ts';
+import type { SealWrapArea } from './seal-wrap.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
 import {
   type MountConfig,
@@ -21,30 +25,6 @@ import {
   folderOf,
   Router,
 } from '../mount/mount.ts';
-import type { TokenStore } from '../token/token.ts';
-import type { PolicyStore } from './policies.ts';
-
-export interface MountTableOptions {
-  readonly storage: Storage;
-  readonly factories: BackendFactories;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly keyRandom: KeyRandom;
-  readonly sealWrap: SealWrap;
-  readonly managedKeys: ManagedKeys;
-  readonly tokens: TokenStore;
-  readonly policies: PolicyStore;
-  readonly identity: IdentityStore;
-  readonly passwordFrom: PasswordSource;
-  /** Takes back what a mount gave: leases of its secrets, tokens of its logins. @returns why it failed */
-  readonly revokeAll: (prefix: string) => Promise<string | undefined>;
-  readonly apiAddress?: string;
-  readonly defaultLeaseTtl: number;
-  readonly maxLeaseTtl: number;
-}
-
-/** Why a mount was refused. */
-export type MountRefusal = { readonly refused: string };
 
 /** The persistent tables `core/mounts` and `core/auth`, and the backends that run for them. */
 export class MountTable {
@@ -244,7 +224,7 @@ export class MountTable {
 
   /** Ends the connections of all backends. */
   async close(): Promise<void> {
-    await Promise.all(this.router.all().map(({ backend }) => backend.close?.() ?? Promise.resolve()));
+    await Promise.all(this.router.all().map(({ backend }) => backend.close?.()));
   }
 
   // Nobody is served while what the mount gave is taken back; on failure it serves on.
