@@ -55,6 +55,7 @@ export function policyPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'policies/acl/:name',
+      caselessName: true,
       record: 'policy/:name',
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: { name: nameField, policy: { type: 'string', description: 'The rules of the policy.' } },
@@ -95,6 +96,7 @@ export function policyPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'policy/:name',
+      caselessName: true,
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: {
         name: nameField,
