@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { TestEngine } from '../api/support/engine.ts';
 
 let made = 0;
@@ -35,16 +33,11 @@ export function login(
   return engine.call('POST', `auth/${path}/login/${encodeURIComponent(name)}`, { password }, '');
 }
 
-/** The configuration of a vault that writes an audit log to `audit.log` in its own folder. */
-export async function auditTo(engine: TestEngine, name: string, options: object = {}): Promise<void> {
+/** Enables an audit device that writes to a file. */
+export async function auditTo(engine: TestEngine, name: string, options: object): Promise<void> {
   const { status, body } = await engine.call('PUT', `sys/audit/${name}`, {
     type: 'file',
-    options: { file_path: join(engine.dir, `${name}.log`), ...options },
+    options,
   });
   if (status !== 204) throw new Error(`the audit device was refused: ${JSON.stringify(body)}`);
-}
-
-/** What an audit device wrote. */
-export function audited(engine: TestEngine, name: string): string {
-  return readFileSync(join(engine.dir, `${name}.log`), 'utf8');
 }
