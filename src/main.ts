@@ -110,6 +110,7 @@ async function server(options: Arguments): Promise<number> {
       ...ports,
       log,
       commandLine: process.argv,
+      configPaths: paths,
       recovery: options.on('recovery'),
     });
     forgetCredentials();

@@ -13,7 +13,7 @@ import { type CeremonyName, keyTestText } from './statement.ts';
  *     custodian, and tells nothing of the 32 random bytes in the message.
  */
 const TITLE = 'SealedVault key test v1';
-const FORM = new RegExp(`^${TITLE}\\n[0-9a-f]{64}\\n$`);
+const FORM = /^SealedVault key test v1\n[0-9a-f]{64}\n$/;
 
 /**
  * @param random 32 bytes that nobody else has

@@ -45,7 +45,8 @@ export const KEYS: KeyRules = {
     log_requests_level log_rotate_bytes log_rotate_duration log_rotate_max_files default_lease_ttl max_lease_ttl ui
     raw_storage_endpoint pid_file enable_response_header_hostname disable_sealwrap default_max_request_duration
     enable_unauthenticated_access user_lockout entropy require_pgp_shares init_client_name config_group_readable
-    recovery_mode kms_library migrate_by_ceremony`),
+    recovery_mode kms_library migrate_by_ceremony audit_directory allow_audit_log_prefixing
+    unsafe_allow_api_audit_creation`),
   telemetry: {
     within: {
       ...read('prometheus_retention_time'),
@@ -96,6 +97,7 @@ export const KEYS: KeyRules = {
 const SHARED: KeyRules = {
   ...read(`address tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_require_and_verify_client_cert
     tls_disable_client_certs tls_min_version tls_max_version tls_cipher_suites tls_prefer_server_cipher_suites max_request_size max_request_duration
+    max_json_depth max_json_string_value_length max_json_object_entry_count max_json_array_element_count max_json_token
     http_idle_timeout http_read_header_timeout http_read_timeout http_write_timeout custom_response_headers
     disable_unauthed_rekey_endpoints disable_unauthed_generate_root_endpoints`),
   telemetry: { within: read('unauthenticated_metrics_access') },

@@ -1,6 +1,7 @@
 import { type AddressTemplateInvalid, renderAddress, systemInterfaces } from '../lib/address-template.ts';
 import { blocks } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
+import type { JsonLimits } from '../lib/json-limits.ts';
 import { parseResponseHeaders, type ResponseHeaders } from './config-headers.ts';
 import { checkKeys, TCP_KEYS, UNIX_KEYS } from './config-keys.ts';
 import {
@@ -22,6 +23,8 @@ export interface ListenerConfig {
   readonly tls: TlsConfig | undefined;
   /** Bytes; larger bodies are refused with 413. */
   readonly maxRequestSize: number;
+  /** What a JSON body may be made of; without a good token it may be less. */
+  readonly json: JsonLimits;
   readonly maxRequestDurationMs: number;
   readonly timeouts: HttpTimeouts;
   /** Families of quorum endpoints that need no token here. */
@@ -87,6 +90,13 @@ export function parseListener(
     unix,
     tls: plain || flag('tls_disable', tlsDisable) ? undefined : parseTls(body),
     maxRequestSize: integer('max_request_size', scalar(body, 'max_request_size'), 0) || MAX_REQUEST_SIZE,
+    json: {
+      maxDepth: limit(body, 'max_json_depth', 300),
+      maxStringValueLength: limit(body, 'max_json_string_value_length', 1_048_576),
+      maxObjectEntryCount: limit(body, 'max_json_object_entry_count', 10_000),
+      maxArrayElementCount: limit(body, 'max_json_array_element_count', 10_000),
+      maxTokens: limit(body, 'max_json_token', 200_000),
+    },
     maxRequestDurationMs:
       milliseconds('max_request_duration', scalar(body, 'max_request_duration'), 0) || maxRequestDurationMs,
     timeouts: {
@@ -104,6 +114,13 @@ export function parseListener(
     proxyProtocol: parseProxyProtocol(body),
     responseHeaders: parseResponseHeaders(body),
   };
+}
+
+// Vault takes 0 for its default.
+function limit(body: HclBody, name: string, fallback: number): number {
+  const given = integer(name, scalar(body, name), 0);
+  if (given < 0) throw new ConfigInvalid(`${name} must not be negative`);
+  return given === 0 ? fallback : given;
 }
 
 // The peers' two ways of saying it: a switch of the listener, or a list for all listeners.

@@ -1,5 +1,6 @@
-import { attribute, blocks, type HclBlock, parseHcl, scalarText, textList } from '../lib/hcl/hcl.ts';
+import { attribute, blocks, parseHcl, textList } from '../lib/hcl/hcl.ts';
 import type { HclBody } from '../lib/hcl/tree.ts';
+import { type AuditConfig, type AuditRulesConfig, parseAudit, parseAuditRules } from './config-audit.ts';
 import { checkKeys, checkVariables, KEYS, LOCKOUT_KEYS, STORAGE_KEYS } from './config-keys.ts';
 import { type KmsLibrary, parseKmsLibraries } from './config-kms-library.ts';
 import { defaultAddress, type ListenerConfig, parseListener, rendered } from './config-listener.ts';
@@ -51,6 +52,7 @@ export interface EngineConfig {
   /** Libraries that managed keys name. */
   readonly kmsLibraries: readonly KmsLibrary[];
   readonly audit: readonly AuditConfig[];
+  readonly auditRules: AuditRulesConfig;
   /** What clients are told to talk to, such as https://vault.example:8200. */
   readonly apiAddress: string;
   /** Undefined: made when the vault is initialized. */
@@ -85,13 +87,6 @@ export interface EngineConfig {
 export type StorageConfig =
   | { readonly type: 'lmdb' | 'file'; readonly path: string }
   | { readonly type: 'inmem' };
-
-export interface AuditConfig {
-  readonly type: 'file' | 'stdout' | 'socket' | 'syslog';
-  /** The device's name in the API, ending in a slash. */
-  readonly path: string;
-  readonly options: Readonly<Record<string, string>>;
-}
 
 const DEFAULT_LEASE_TTL = 32 * 86_400;
 const MAX_REQUEST_DURATION_MS = 90_000;
@@ -139,9 +134,10 @@ export function parseEngineConfig(
   const { seal, moreSeals, migrateFrom, entropy } = parseSeals(body, env, warnings);
   const log = parseLog(body, env, flags);
   const apiAddress = read('api_addr');
+  const storage = parseStorage(body, warnings);
   const config: EngineConfig = {
     listeners,
-    storage: parseStorage(body, warnings),
+    storage,
     seal,
     moreSeals,
     migrateFrom,
@@ -151,6 +147,7 @@ export function parseEngineConfig(
     recoveryMode: flag('recovery_mode', scalar(body, 'recovery_mode')),
     kmsLibraries: parseKmsLibraries(body, warnings),
     audit: blocks(body, 'audit').map(parseAudit),
+    auditRules: parseAuditRules(body, storage.type === 'inmem' ? undefined : storage.path),
     apiAddress: apiAddress ? rendered('api_addr', apiAddress) : defaultAddress(listeners),
     clusterName: scalar(body, 'cluster_name') || undefined,
     logLevel: log.level,
@@ -212,25 +209,6 @@ function parseStorage(body: HclBody, warnings: string[]): StorageConfig {
       hint: 'name the folder that holds the data',
     });
   return { type, path };
-}
-
-function parseAudit(block: HclBlock): AuditConfig {
-  const { type, label, body } = named(block, 'audit');
-  if (type !== 'file' && type !== 'stdout' && type !== 'socket' && type !== 'syslog')
-    throw new ConfigInvalid('an audit device is of an unsupported type', {
-      hint: 'use file, stdout, socket or syslog',
-    });
-  const options: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const source of [body, ...blocks(body, 'options').map((each) => each.body)]) {
-    for (const item of source.items) {
-      const value = scalarText(item.value);
-      if (item.keys[0] !== undefined && value !== undefined) options[item.keys[0]] = value;
-    }
-  }
-  if (type === 'file' && options['file_path'] === undefined && options['path'] === undefined) {
-    throw new ConfigInvalid('an audit device of type file has no file_path');
-  }
-  return { type, path: `${label ?? type}/`, options };
 }
 
 function parseLockout(body: HclBody, env: Environment, warnings: string[]): Record<string, LockoutSettings> {

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { names, parseHcl } from '../lib/hcl/hcl.ts';
@@ -43,7 +44,8 @@ export async function devConfig(
 ): Promise<string> {
   const said = readConfigFiles(configPaths).flatMap(({ text }) => names(parseHcl(text)));
   const storage = said.includes('storage') || said.includes('backend') ? {} : { storage: { inmem: {} } };
-  const config = (tcp: object): string => JSON.stringify({ listener: [{ tcp }], ...storage });
+  const audit = said.includes('audit_directory') ? {} : { audit_directory: tmpdir() };
+  const config = (tcp: object): string => JSON.stringify({ listener: [{ tcp }], ...storage, ...audit });
   if (tlsDir === undefined) return config({ address: listenAddress, tls_disable: true });
   // Loaded here: few engines make certificates.
   const { ensureTls } = await import('../lib/tls.ts');

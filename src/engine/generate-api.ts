@@ -136,7 +136,7 @@ function reasonFor(path: string): string | undefined {
 
 // Names of parameters differ; a trailing slash does not count.
 function shape(path: string): string {
-  return path.replaceAll(/\{[^}]*\}/g, '{}').replace(/\/$/, '');
+  return path.replaceAll(/\{[^{}]*\}/g, '{}').replace(/\/$/, '');
 }
 
 const text = `# API

@@ -4,7 +4,9 @@ import type { EngineConfig } from './config.ts';
 /** A configuration as `sys/config/state/sanitized` shows it: what is where, and no credential. */
 export function sanitized(config: EngineConfig): JsonObject {
   return {
+    allow_audit_log_prefixing: config.auditRules.prefixing,
     api_addr: config.apiAddress,
+    ...(config.auditRules.directory === undefined ? {} : { audit_directory: config.auditRules.directory }),
     default_lease_ttl: config.defaultLeaseTtl,
     disable_mlock: true,
     enable_ui: config.ui,
@@ -24,6 +26,7 @@ export function sanitized(config: EngineConfig): JsonObject {
       ...[config.seal, ...config.moreSeals].map(({ type }) => ({ type, disabled: false })),
       ...(config.migrateFrom === undefined ? [] : [{ type: config.migrateFrom.type, disabled: true }]),
     ],
+    unsafe_allow_api_audit_creation: config.auditRules.apiCreation,
     storage: { type: config.storage.type, disable_clustering: true },
   };
 }

@@ -7,7 +7,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger, RootLogger } from '../lib/log.ts';
 import { augmentedKeyRandom, plainKeyRandom } from '../lib/key-random.ts';
 import type { Random } from '../lib/random.ts';
-import { openAudit } from './audit/audit.ts';
+import { type AuditRules, openAudit } from './audit/audit.ts';
+import { checkOptions, parseDevice } from './audit/config.ts';
 import {
   ConfigInvalid,
   type EngineConfig,
@@ -69,6 +70,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: RootLogger;
+  /** Where the configuration was read from. */
+  readonly configPaths?: readonly string[];
   /** `server -recovery`: whatever the configuration says. */
   readonly recovery?: boolean;
   /** The PKCS#11 process of the seal, started before. */
@@ -87,6 +90,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     listener.tls === undefined ? undefined : readMaterial(listener.tls),
   );
 
+  for (const device of config.audit) {
+    checkOptions(device);
+    parseDevice(device);
+  }
   const sealHealth = parseSealHealth(config.seal.stanza);
   const physical = config.storage.type === 'inmem' ? createInmem() : await openLmdb(config.storage);
   const ended = new AbortController();
@@ -124,7 +131,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     migrateFrom,
     factories,
     keyLibraries,
-    openAudit: (salt) => openAudit({ devices: config.audit, salt, clock, log: log.part('audit') }),
+    openAudit: (salt) =>
+      openAudit({ devices: config.audit, rules: auditRules(options), salt, clock, log: log.part('audit') }),
     clock,
     random,
     keyRandom,
@@ -144,12 +152,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   });
   // In recovery mode core is never started: it only closes what it was given.
   const handle = recovery ? recoveryHandler(options, { physical, seal, migrateFrom }) : createPipeline(core);
+  const isGood = async (token: string): Promise<boolean | undefined> =>
+    core.vault === undefined ? undefined : (await core.vault.tokens.lookup(token)) !== undefined;
   const settings = (): EdgeSettings | undefined => core.vault?.http;
   for (const [index, listener] of config.listeners.entries()) {
     servers.push(
       createEdge(
         {
-          maxRequestSize: listener.maxRequestSize,
+          limits: listener,
+          isGood,
           maxRequestDurationMs: listener.maxRequestDurationMs,
           timeouts: listener.timeouts,
           open: listener.open,
@@ -199,6 +210,17 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     await core.stop();
     throw error;
   }
+}
+
+// No audit device writes to what the engine itself is made of.
+function auditRules({ config, configPaths = [] }: EngineOptions): AuditRules {
+  const listeners = config.listeners.flatMap(({ tls }) =>
+    tls === undefined
+      ? []
+      : [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])],
+  );
+  const storage = config.storage.type === 'inmem' ? [] : [config.storage.path];
+  return { ...config.auditRules, reserved: [...storage, ...configPaths, ...listeners] };
 }
 
 function recoveryHandler(

@@ -21,12 +21,28 @@ export function parseDuration(value: unknown): number | undefined {
   if (/^[+-]?\d+$/.test(trimmed)) return Number(trimmed);
   const sign = trimmed.startsWith('-') ? -1 : 1;
   const body = trimmed.replace(/^[+-]/, '');
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$/.test(body)) return undefined;
-  let seconds = 0;
-  for (const [, amount, unit] of body.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/g)) {
-    seconds += Number(amount) * (UNITS[unit ?? ''] ?? 0);
-  }
-  return sign * seconds;
+  const seconds = sumOfUnits(body, UNITS);
+  return seconds === undefined ? undefined : sign * seconds;
+}
+
+const AMOUNT = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/y;
+
+/**
+ * @param units what each unit is worth
+ * @returns the sum of amounts with units that follow each other, such as `1h30m`; undefined for anything else
+ */
+export function sumOfUnits(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  let sum = 0;
+  let offset = 0;
+  do {
+    AMOUNT.lastIndex = offset;
+    const [whole = '', amount, unit = ''] = AMOUNT.exec(text) ?? [];
+    const worth = units[unit];
+    if (worth === undefined) return undefined;
+    sum += Number(amount) * worth;
+    offset += whole.length;
+  } while (offset < text.length);
+  return sum;
 }
 
 /** Go's form of a duration in whole seconds: `0s`, `30s`, `1h0m0s`. */

@@ -23,12 +23,13 @@ export const MAX_JSON_DEPTH = 1000;
 
 /**
  * Parses JSON without losing a digit.
+ * @param exact whether there may be numbers that a double does not hold, for who knows
  * @throws SyntaxError, whose message may quote the text: never show it; RangeError beyond MAX_JSON_DEPTH
  */
-export function parseJson(text: string): Json {
+export function parseJson(text: string, exact: boolean = SUSPICIOUS.test(text)): Json {
   // A text needs a character to open a level and one to close it.
   if (text.length > 2 * MAX_JSON_DEPTH && isTooDeep(text)) throw new RangeError('JSON is nested too deeply');
-  return (SUSPICIOUS.test(text) ? JSON.parse(text, keepNumbers) : JSON.parse(text)) as Json;
+  return (exact ? JSON.parse(text, keepNumbers) : JSON.parse(text)) as Json;
 }
 
 function isTooDeep(text: string): boolean {

@@ -72,7 +72,7 @@ describe('devices over the API', () => {
       ['a', { type: 'file' }, 'file_path is required'],
       ['a', file('x.log', { mode: '0777' }), 'mode must be octal'],
       ['a', file('x.log', { format: 'xml' }), 'format must be json or jsonx'],
-      ['a', { type: 'file', options: { file_path: '/proc/nowhere/audit.log' } }, 'cannot be opened: ENOENT'],
+      ['a', { type: 'file', options: { file_path: '/proc/nowhere/audit.log' } }, 'must be below the folder'],
       ['a', { type: 'socket', options: {} }, 'address is required'],
       ['a', { type: 'socket', options: { address: '127.0.0.1:1' } }, 'cannot be opened: ECONNREFUSED'],
       ['a', { type: 'syslog', options: { address: '127.0.0.1:514', facility: 'KITCHEN' } }, 'facility'],

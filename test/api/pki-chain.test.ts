@@ -321,7 +321,7 @@ describe('revocation', () => {
 });
 
 test('a HEAD request has the headers of a list, audit has the request and nothing of the bytes', async () => {
-  const file = join(dir, 'audit.log');
+  const file = join(engine.dir, 'audit.log');
   await post('sys/audit/file', { type: 'file', options: { file_path: file } });
   const head = await fetch(`${engine.address}/v1/int/crl`, { method: 'HEAD' });
   const body = await fetch(`${engine.address}/v1/int/crl`).then((answer) => answer.arrayBuffer());

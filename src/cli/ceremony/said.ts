@@ -19,7 +19,9 @@ export type Said =
  */
 export function readStatement(text: string, ceremony: CeremonyName, person: string): Said | undefined {
   if (text === approvalText(ceremony, person)) return { kind: 'approval' };
-  const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const lines = text.split('\n');
+  const field = (name: string): string =>
+    lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
   const witnessed = { person, evidence: field('evidence'), deviations: field('deviations') };
   if (text === witnessText(ceremony, witnessed)) return { kind: 'witness', ...witnessed };
   const tested = { custodian: person, answer: field('answer') };

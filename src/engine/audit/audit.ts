@@ -2,10 +2,18 @@ import { createHmac } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { SealedVaultError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
-import { type AuditDeviceConfig, type DeviceOptions, parseDevice } from './config.ts';
+import {
+  AuditConfigInvalid,
+  type AuditDeviceConfig,
+  checkOptions,
+  type DeviceOptions,
+  parseDevice,
+} from './config.ts';
 import type { AuditEntry } from './entry.ts';
 import { Formatter } from './format.ts';
-import { FileOutput, type Output, StdoutOutput } from './output.ts';
+import { FileOutput, type FileOptions } from './file.ts';
+import { DiscardOutput, type Output, RefusedOutput, StdoutOutput } from './output.ts';
+import { type AuditPlaces, placeBelow, PlaceRefused, refuseReserved } from './place.ts';
 import { DatagramOutput, SocketOutput, type SocketOptions } from './socket.ts';
 import { SyslogOutput } from './syslog.ts';
 
@@ -18,6 +26,8 @@ import { SyslogOutput } from './syslog.ts';
  *     parameters, numbers and bools are plain (format.ts). Only `log_raw` changes that.
  * I3  One broken device neither stops the others nor is given up: it is tried again with the next line.
  * I4  A line that could only be written in part is ended before the next one begins (output.ts).
+ * I5  What the API says of a device reaches no further than the configuration lets it: files and sockets below one folder,
+ *     a prefix only where prefixes are allowed, no device at all where devices are declared (AuditRules).
  */
 export interface Audit {
   /** How many devices there are: with none, no entry need be made. */
@@ -29,11 +39,12 @@ export interface Audit {
   /** The devices in force, in the order in which they were added. */
   devices(): readonly AuditDeviceConfig[];
   /**
-   * Begins to write to one more device.
-   * @param must whether one that cannot be opened is refused; otherwise it is logged and tried again
-   * @throws ERR_CONFIG_INVALID, and with `must` what opening failed with
+   * Begins to write to one more device, which the API asked for.
+   * @throws ERR_CONFIG_INVALID for what the rules or the device's type forbid, and what opening failed with
    */
-  add(config: AuditDeviceConfig, must: boolean): Promise<void>;
+  enable(config: AuditDeviceConfig): Promise<void>;
+  /** Begins to write to a device that was enabled before. One that cannot be opened is logged and tried again. */
+  add(config: AuditDeviceConfig): Promise<void>;
   /** Ends writing to a device. */
   remove(path: string): Promise<void>;
   /** Opens files again, after a rotation. A file that cannot be opened is logged, and its old one kept. */
@@ -47,8 +58,18 @@ export class AuditUnavailable extends SealedVaultError {
   override readonly code = 'ERR_AUDIT_UNAVAILABLE';
 }
 
+/** What the configuration lets the API do. */
+export interface AuditRules extends AuditPlaces {
+  /** Whether the API may enable devices. */
+  readonly apiCreation: boolean;
+  /** Whether devices of the API may have a prefix. */
+  readonly prefixing: boolean;
+}
+
 export interface AuditOptions {
   readonly devices: readonly AuditDeviceConfig[];
+  /** Without any, no device of the API has a file. */
+  readonly rules?: AuditRules;
   /** Kept behind the barrier; each device's key comes from it and the device's path. */
   readonly salt: Uint8Array;
   readonly clock: Clock;
@@ -69,43 +90,60 @@ interface Device {
  * @throws ERR_CONFIG_INVALID for options that no device can have
  */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
-  const devices = options.devices.map((config) => makeDevice(config, options.salt));
+  const devices = options.devices.map((config) => {
+    checkOptions(config);
+    return makeDevice(config, options, 'configuration');
+  });
   const audit = new Broker(devices, options);
   await audit.reload();
   return audit;
 }
 
-function makeDevice(config: AuditDeviceConfig, salt: Uint8Array): Device {
+const STRICT: AuditRules = { directory: undefined, reserved: [], apiCreation: true, prefixing: false };
+
+type Named = FileOptions['named'];
+
+function makeDevice(config: AuditDeviceConfig, { salt, rules = STRICT }: AuditOptions, named: Named): Device {
   const parsed = parseDevice(config);
   const key = createHmac('sha256', salt).update(`audit device ${config.path}`).digest();
   return {
     path: config.path,
     config,
     formatter: new Formatter(parsed, key),
-    output: outputOf(parsed),
+    output: outputOf(parsed, rules, named),
     failing: false,
   };
 }
 
-function outputOf({ target }: DeviceOptions): Output {
+function outputOf({ target, prefix }: DeviceOptions, rules: AuditRules, named: Named): Output {
+  if (named === 'api' && prefix !== '' && !rules.prefixing) return new RefusedOutput(PREFIX_REFUSED);
   switch (target.kind) {
     case 'stdout':
       return new StdoutOutput();
+    case 'discard':
+      return new DiscardOutput();
     case 'file':
-      return new FileOutput(target.path, target.mode);
+      return new FileOutput({ ...target, prefix, named, places: rules });
     case 'socket':
-      return socketOf(target);
+      return socketOf(target, rules, named);
     case 'syslog':
-      return new SyslogOutput(socketOf(target), target);
+      return new SyslogOutput(socketOf(target, rules, named), target);
   }
 }
 
-function socketOf(options: SocketOptions): Output {
+const PREFIX_REFUSED = 'prefix is not allowed: the configuration has to say allow_audit_log_prefixing';
+
+// A socket in the file system is a path as well: the agent's, for one, is nothing to write to.
+function socketOf(options: SocketOptions, rules: AuditRules, named: Named): Output {
+  if (options.transport === 'unix' && named === 'api') {
+    const guard = (): void => refuseReserved(rules, placeBelow(rules, options.address));
+    return new SocketOutput({ ...options, guard });
+  }
   return options.transport === 'udp' ? new DatagramOutput(options.address) : new SocketOutput(options);
 }
 
 class Broker implements Audit {
-  readonly #salt: Uint8Array;
+  readonly #options: AuditOptions;
   #devices: readonly Device[];
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -114,11 +152,11 @@ class Broker implements Audit {
     return this.#devices.length;
   }
 
-  constructor(devices: readonly Device[], { salt, clock, log }: AuditOptions) {
+  constructor(devices: readonly Device[], options: AuditOptions) {
     this.#devices = devices;
-    this.#salt = salt;
-    this.#clock = clock;
-    this.#log = log;
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#log = options.log;
   }
 
   logRequest(entry: AuditEntry): Promise<void> {
@@ -133,12 +171,33 @@ class Broker implements Audit {
     return this.#devices.map(({ config }) => config);
   }
 
-  async add(config: AuditDeviceConfig, must: boolean): Promise<void> {
-    const device = makeDevice(config, this.#salt);
+  async enable(config: AuditDeviceConfig): Promise<void> {
+    const { rules = STRICT } = this.#options;
+    if (!rules.apiCreation)
+      throw new AuditConfigInvalid(
+        'cannot enable audit device via API; use declarative, config-based audit device management instead',
+      );
+    checkOptions(config);
+    if ((config.options['prefix'] ?? '') !== '' && !rules.prefixing)
+      throw new AuditConfigInvalid(PREFIX_REFUSED);
+    const device = makeDevice(config, this.#options, 'api');
+    try {
+      await device.output.reopen();
+    } catch (cause) {
+      if (cause instanceof PlaceRefused)
+        throw new AuditConfigInvalid(
+          `audit device ${JSON.stringify(config.path)}: the path ${cause.message}`,
+        );
+      throw cause;
+    }
+    this.#devices = [...this.#devices, device];
+  }
+
+  async add(config: AuditDeviceConfig): Promise<void> {
+    const device = makeDevice(config, this.#options, 'api');
     try {
       await device.output.reopen();
     } catch (error) {
-      if (must) throw error;
       this.#failed(device, error);
     }
     this.#devices = [...this.#devices, device];
@@ -178,7 +237,9 @@ class Broker implements Audit {
     let cause: unknown;
     for (const device of this.#devices) {
       try {
-        const pending = device.output.write(device.formatter.line(type, time, entry));
+        const hashes = device.formatter.prepare(entry);
+        const prepared = hashes === undefined ? undefined : await hashes;
+        const pending = device.output.write(device.formatter.line(type, time, entry, prepared));
         if (pending !== undefined) await pending;
         accepted += 1;
         if (device.failing) this.#worked(device);

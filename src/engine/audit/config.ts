@@ -15,7 +15,7 @@ export interface AuditDeviceConfig {
 
 /** Where lines go. */
 export type Target =
-  | { readonly kind: 'stdout' }
+  | { readonly kind: 'stdout' | 'discard' }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number | undefined }
   | ({ readonly kind: 'socket' } & SocketOptions)
   | ({ readonly kind: 'syslog'; readonly facility: number; readonly tag: string } & SocketOptions);
@@ -40,6 +40,33 @@ type Refuse = (name: string, problem: string) => never;
 /** @returns whether devices of a type exist. */
 export function isDeviceType(type: string): type is AuditDeviceConfig['type'] {
   return ['file', 'stdout', 'socket', 'syslog'].includes(type);
+}
+
+const COMMON = ['format', 'log_raw', 'hmac_accessor', 'elide_list_responses', 'prefix'];
+const SOCKET = ['address', 'socket_type', 'write_timeout'];
+const KNOWN: Readonly<Record<AuditDeviceConfig['type'], readonly string[]>> = {
+  file: [...COMMON, 'file_path', 'path', 'mode'],
+  stdout: COMMON,
+  socket: [...COMMON, ...SOCKET],
+  syslog: [...COMMON, ...SOCKET, 'facility', 'tag'],
+};
+
+/** Options of Vault Enterprise: a device that has one of them would leave entries out, or parts of them. */
+const ENTERPRISE = ['filter', 'fallback', 'exclude'];
+const NOTHING = ['', 'false', '0', '[]'];
+
+/**
+ * Refuses what the device would not do.
+ * @throws ERR_CONFIG_INVALID naming the option
+ */
+export function checkOptions({ type, path, options }: AuditDeviceConfig): void {
+  for (const [name, value] of Object.entries(options)) {
+    const device = `audit device ${JSON.stringify(path)}`;
+    if (ENTERPRISE.includes(name) && !NOTHING.includes(value.toLowerCase()))
+      throw new AuditConfigInvalid(`${device}: ${name} is not supported: every entry is written whole`);
+    if (!ENTERPRISE.includes(name) && !KNOWN[type].includes(name))
+      throw new AuditConfigInvalid(`${device}: ${JSON.stringify(name)} is no option of type ${type}`);
+  }
 }
 
 /** @throws ERR_CONFIG_INVALID naming the option */
@@ -91,12 +118,9 @@ function fileTarget(option: Option, refuse: Refuse): Target {
     refuse('mode', 'must be octal and without execution, such as 0600');
   const named = option('file_path') ?? option('path');
   if (named === undefined || named === '') return refuse('file_path', 'is required');
-  if (named === 'stdout') return { kind: 'stdout' };
-  return {
-    kind: 'file',
-    path: named === 'discard' ? '/dev/null' : named,
-    mode: Number.parseInt(mode, 8) || undefined,
-  };
+  if (named === 'stdout' || named === '/dev/stdout') return { kind: 'stdout' };
+  if (named === 'discard' || named === '/dev/null') return { kind: 'discard' };
+  return { kind: 'file', path: named, mode: Number.parseInt(mode, 8) || undefined };
 }
 
 function socketOptions(option: Option, refuse: Refuse, transport: string): SocketOptions {

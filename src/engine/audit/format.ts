@@ -22,14 +22,54 @@ export class Formatter {
   // made once, and goes with them.
   readonly #auths = new WeakMap<object, AuthText>();
   readonly #requests = new WeakMap<AuditRequest, string>();
+  /** Of the entry whose line is being made: hashes that were made before. */
+  #prepared: ReadonlyMap<string, string> | undefined;
 
   constructor(options: DeviceOptions, key: Uint8Array) {
     this.#options = options;
     this.#key = createSecretKey(key);
   }
 
-  /** @param time RFC 3339. @returns one line with its end */
-  line(type: 'request' | 'response', time: string, entry: AuditEntry): string {
+  /**
+   * Makes the hashes of an entry with very many strings, a few at a time: others have their turn in between.
+   * @returns undefined for every other entry
+   */
+  prepare({ request, response }: AuditEntry): Promise<ReadonlyMap<string, string>> | undefined {
+    if (this.#options.logRaw) return undefined;
+    const parts = [this.#requests.has(request) ? undefined : request.data, response?.data ?? undefined];
+    return parts.some((each) => each !== undefined && isLarge(each)) ? this.#prepare(parts) : undefined;
+  }
+
+  async #prepare(parts: readonly (JsonObject | undefined)[]): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
+    let work = 0;
+    for (const value of strings(parts)) {
+      if (found.has(value)) continue;
+      found.set(value, this.hash(value));
+      work += BYTES_A_HASH + value.length;
+      if (work < BYTES_A_TURN) continue;
+      work = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return found;
+  }
+
+  /** @param time RFC 3339. @param prepared what `prepare` gave for the entry. @returns one line with its end */
+  line(
+    type: 'request' | 'response',
+    time: string,
+    entry: AuditEntry,
+    prepared?: ReadonlyMap<string, string>,
+  ): string {
+    this.#prepared = prepared;
+    try {
+      return this.#line(type, time, entry);
+    } finally {
+      this.#prepared = undefined;
+    }
+  }
+
+  #line(type: 'request' | 'response', time: string, entry: AuditEntry): string {
     const { auth, request, response, error } = entry;
     let text = `{"time":"${time}","type":"${type}"`;
     const known = auth === undefined ? undefined : this.#auth(auth);
@@ -43,6 +83,8 @@ export class Formatter {
   }
 
   hash(value: string): string {
+    const known = this.#prepared?.get(value);
+    if (known !== undefined) return known;
     return `hmac-sha256:${createHmac('sha256', this.#key).update(value).digest('hex')}`;
   }
 
@@ -179,4 +221,36 @@ export class Formatter {
   #accessor(value: string): string {
     return this.#options.logRaw || !this.#options.hmacAccessor ? value : this.hash(value);
   }
+}
+
+/** What a hash costs besides its text, in bytes that take as long. */
+const BYTES_A_HASH = 1000;
+const BYTES_A_TURN = 5_000_000;
+const MANY = 2000;
+
+/** Whether a value has more than is hashed at once without anybody's notice. */
+function isLarge(value: Json): boolean {
+  let left = MANY;
+  let bytes = BYTES_A_TURN;
+  const walk = (each: Json): void => {
+    if (typeof each === 'string') {
+      left -= 1;
+      bytes -= each.length;
+    } else if (Array.isArray(each)) {
+      for (let at = 0; at < each.length && left > 0; at += 1) walk(each[at] ?? null);
+    } else if (isJsonObject(each)) {
+      for (const key in each) {
+        if (left <= 0) return;
+        walk(each[key] ?? null);
+      }
+    }
+  };
+  walk(value);
+  return left <= 0 || bytes <= 0;
+}
+
+function* strings(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (typeof value === 'object' && value !== null)
+    for (const each of Object.values(value)) yield* strings(each);
 }

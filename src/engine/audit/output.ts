@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { writeSync } from 'node:fs';
 
 /** Where lines go. */
 export interface Output {
@@ -30,7 +20,7 @@ const NEWLINE = Buffer.from('\n');
  * Lines to a descriptor, in their order, each whole. A write into the page cache takes microseconds, less than
  * a trip to another thread: so it is done at once. Only a pipe that is full makes lines wait.
  */
-class LineWriter {
+export class LineWriter {
   readonly #fd: number;
   #waiting: Promise<void> | undefined;
   #broken = false;
@@ -93,54 +83,6 @@ class LineWriter {
   }
 }
 
-/** A file that is appended to, and opened again on demand and after a failure. */
-export class FileOutput implements Output {
-  readonly #path: string;
-  readonly #mode: number | undefined;
-  #open: { readonly fd: number; readonly writer: LineWriter } | undefined;
-
-  constructor(path: string, mode: number | undefined) {
-    this.#path = path;
-    this.#mode = mode;
-  }
-
-  write(line: string): Promise<void> | undefined {
-    if (this.#open === undefined) this.reopen();
-    return this.#open?.writer.write(line);
-  }
-
-  reopen(): void {
-    makeFolders(dirname(this.#path));
-    const { O_APPEND, O_CREAT, O_WRONLY } = constants;
-    const fd = openSync(this.#path, O_APPEND | O_CREAT | O_WRONLY, this.#mode ?? 0o600);
-    try {
-      if (this.#mode !== undefined && fstatSync(fd).isFile()) chmodSync(this.#path, this.#mode);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-    const old = this.#open;
-    this.#open = { fd, writer: new LineWriter(fd) };
-    // A line that still waits must not end up in a descriptor that has become another file.
-    if (old !== undefined) void old.writer.drained().then(() => closeSync(old.fd));
-  }
-
-  async close(): Promise<void> {
-    const old = this.#open;
-    this.#open = undefined;
-    await old?.writer.drained();
-    if (old !== undefined) closeSync(old.fd);
-  }
-}
-
-// One by one: a recursive mkdir of Node never returns where a file system answers ENOENT to making a folder (/proc).
-function makeFolders(folder: string): void {
-  if (existsSync(folder)) return;
-  const parent = dirname(folder);
-  if (parent !== folder) makeFolders(parent);
-  mkdirSync(folder, { mode: 0o700 });
-}
-
 /** Standard output. It belongs to the process: it is neither opened nor closed here. */
 export class StdoutOutput implements Output {
   readonly #writer = new LineWriter(1);
@@ -150,6 +92,34 @@ export class StdoutOutput implements Output {
   }
 
   reopen(): void {}
+
+  async close(): Promise<void> {}
+}
+
+/** Takes every line, and keeps none. */
+export class DiscardOutput implements Output {
+  write(): undefined {}
+
+  reopen(): void {}
+
+  async close(): Promise<void> {}
+}
+
+/** A device that the configuration forbids by now: it takes nothing, so that nothing goes on unseen. */
+export class RefusedOutput implements Output {
+  readonly #why: string;
+
+  constructor(why: string) {
+    this.#why = why;
+  }
+
+  write(): Promise<void> {
+    return Promise.reject(new Error(this.#why));
+  }
+
+  reopen(): void {
+    throw new Error(this.#why);
+  }
 
   async close(): Promise<void> {}
 }

@@ -9,6 +9,8 @@ export interface SocketOptions {
   readonly address: string;
   /** For connecting and for each line. */
   readonly timeoutMs: number;
+  /** Asked before each connection. @throws for an address that is none of this device's */
+  readonly guard?: () => void;
 }
 
 /** A stream that lines are written to; it is connected again with the next line after a failure. */
@@ -49,7 +51,8 @@ export class SocketOutput implements Output {
   }
 
   async #connect(): Promise<Socket> {
-    const { transport, address } = this.#options;
+    const { transport, address, guard } = this.#options;
+    guard?.();
     const socket = transport === 'unix' ? connect(address) : connect(hostAndPort(address));
     socket.unref();
     // Nothing is expected from the other side: what it sends is thrown away, and its end ends ours.

@@ -25,7 +25,7 @@ export class AuditTable {
   static async open(storage: Storage, audit: Audit): Promise<AuditTable> {
     const stored = (await getJson<AuditDeviceConfig[]>(storage, TABLE)) ?? [];
     const configured = new Set(audit.devices().map(({ path }) => path));
-    for (const device of stored) if (!configured.has(device.path)) await audit.add(device, false);
+    for (const device of stored) if (!configured.has(device.path)) await audit.add(device);
     return new AuditTable(storage, audit, stored);
   }
 
@@ -47,7 +47,7 @@ export class AuditTable {
         return 'path already in use';
       const config: AuditDeviceConfig = { ...device, type };
       try {
-        await this.#audit.add(config, true);
+        await this.#audit.enable(config);
       } catch (error) {
         if (error instanceof Error && errorCode(error) === 'ERR_CONFIG_INVALID') return error.message;
         return `the audit device cannot be opened: ${systemCode(error)}`;

@@ -7,6 +7,7 @@ import { openVault, type VaultOptions } from './vault.ts';
 const noDevices: Audit = {
   deviceCount: 0,
   devices: () => [],
+  enable: () => Promise.resolve(),
   add: () => Promise.resolve(),
   remove: () => Promise.resolve(),
   logRequest: () => Promise.resolve(),

@@ -13,6 +13,7 @@ import type { Random } from '../../lib/random.ts';
 import type { CoreRequest } from '../core/context.ts';
 import type { Response } from '../logical/response.ts';
 import { type ForwardedFor, placeOf } from './client-place.ts';
+import type { BodyLimits } from './body.ts';
 import { answerCors, type CorsSource } from './cors.ts';
 import { acceptList } from './list-method.ts';
 import { isParseRefusal, parseRequest } from './parse.ts';
@@ -38,7 +39,9 @@ export interface EdgeOptions {
   readonly random: Pick<Random, 'uuid'>;
   /** What the API says of headers; undefined while the vault is sealed. */
   readonly settings: () => EdgeSettings | undefined;
-  readonly maxRequestSize: number;
+  readonly limits: BodyLimits;
+  /** Whether a token is good; undefined when there is no telling, as in a sealed vault. */
+  readonly isGood: (token: string) => Promise<boolean | undefined>;
   /** After this time a request is told to end. */
   readonly maxRequestDurationMs: number;
   readonly timeouts: EdgeTimeouts;
@@ -135,6 +138,8 @@ function limitsOf({ readHeaderMs, readMs, idleMs }: EdgeTimeouts): object {
     requestTimeout: readMs,
     keepAliveTimeout: idleMs || readMs || readHeaderMs,
     maxHeaderSize: MAX_HEADER_BYTES,
+    // Node would look every 30 s: a peer that dribbles is cut when its time is over.
+    connectionsCheckingInterval: 1000,
   };
 }
 
@@ -205,7 +210,8 @@ async function serve(message: IncomingMessage, out: ServerResponse, options: Edg
       'status' in place
         ? place
         : await parseRequest(message, {
-            maxRequestSize: options.maxRequestSize,
+            limits: options.limits,
+            isGood: options.isGood,
             open: options.open,
             verifiesClients: options.verifiesClients,
             place,

@@ -1,11 +1,11 @@
-import { fromBase64, text as decode, toBase64 } from '../../lib/bytes.ts';
+import { fromBase64, text as decode } from '../../lib/bytes.ts';
 import type { IncomingMessage } from 'node:http';
 import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import { Aborted } from '../../lib/errors.ts';
-import { isJsonObject, type JsonObject, MAX_JSON_DEPTH, parseJson } from '../../lib/json.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import type { CoreRequest } from '../core/context.ts';
 import { wrapTtl } from '../core/wrapping.ts';
 import type { ClientPlace } from './client-place.ts';
+import { type BodyLimits, BodyRefusal, countOf, mayBeLarge, readBody } from './body.ts';
 import { LIST_AS } from './list-method.ts';
 
 /** Why a request is refused before anything looks at its content. */
@@ -14,18 +14,10 @@ export interface ParseRefusal {
   readonly message: string;
 }
 
-// A class, because a body may have members of any name.
-class BodyRefusal implements ParseRefusal {
-  readonly status: number;
-  readonly message: string;
-  constructor(status: number, message: string) {
-    this.status = status;
-    this.message = message;
-  }
-}
-
 export interface ParseOptions {
-  readonly maxRequestSize: number;
+  readonly limits: BodyLimits;
+  /** Whether a token is good; undefined when there is no telling, as in a sealed vault. */
+  readonly isGood: (token: string) => Promise<boolean | undefined>;
   readonly open: CoreRequest['open'];
   /** Whether the listener has an authority against which it verifies clients. */
   readonly verifiesClients: boolean;
@@ -50,6 +42,7 @@ const MAX_CHAIN = 16;
 // strconv.ParseBool of Go.
 const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
 const FALSE = /^(?:0|f|F|FALSE|false|False)$/;
+const MAX_PARAMETERS = 1000;
 const none: JsonObject = {};
 
 /** Reads method, path, query, token and body; nothing of it is believed. */
@@ -61,7 +54,10 @@ export async function parseRequest(
   const mark = url.indexOf('?');
   const path = decodePath(mark === -1 ? url.slice(4) : url.slice(4, mark));
   if (typeof path !== 'string') return path;
-  const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
+  const search = mark === -1 ? '' : url.slice(mark + 1);
+  if (countOf(search, '&') >= MAX_PARAMETERS)
+    return { status: 400, message: `the query has more than ${MAX_PARAMETERS} parameters` };
+  const query = mark === -1 ? undefined : new URLSearchParams(search);
   let operation = OPERATIONS[message.method ?? ''];
   if (operation === undefined) return { status: 405, message: 'unsupported method' };
   const asList = message.method === 'GET' ? (query?.get('list') ?? '') : '';
@@ -85,13 +81,15 @@ export async function parseRequest(
     };
   }
 
+  const token = tokenOf(headers['x-vault-token'], headers.authorization);
   const body =
     operation === 'update' || operation === 'patch' || (operation === 'delete' && hasBody(message))
-      ? await readBody(
-          message,
-          options.maxRequestSize,
-          JSON_ONLY.test(path) ? '' : mediaType(headers['content-type']),
-        )
+      ? await readBody(message, {
+          limits: options.limits,
+          mayBeLarge: await mayBeLarge(message, token, options.isGood),
+          hasToken: token !== '',
+          type: JSON_ONLY.test(path) ? '' : mediaType(headers['content-type']),
+        })
       : none;
   if (body instanceof BodyRefusal) return body;
   const { socket } = message;
@@ -104,7 +102,7 @@ export async function parseRequest(
     headers,
     body,
     query,
-    token: tokenOf(headers['x-vault-token'], headers.authorization),
+    token,
     wrapTtl: wrap,
     remoteAddress: place.address,
     remotePort: place.port,
@@ -140,67 +138,6 @@ function decodePath(raw: string): string | ParseRefusal {
     return { status: 400, message: 'the path must not contain ".."' };
   if (/\p{Cc}/u.test(path)) return { status: 400, message: 'the path must not contain control characters' };
   return path;
-}
-
-async function readBody(
-  message: IncomingMessage,
-  limit: number,
-  type: string,
-): Promise<JsonObject | BodyRefusal> {
-  const length = Number(message.headers['content-length'] ?? 0);
-  const bytes = limit > 0 && length > limit ? undefined : await collect(message, limit);
-  if (bytes === undefined) return new BodyRefusal(413, 'request body too large');
-  // RFC 6960 A.1: a binary body, for the one endpoint that takes it as its field req.
-  if (type === 'application/ocsp-request') return { req: toBase64(bytes) };
-  const text = bytes.toString('utf8');
-  if (text === '' || text.trim() === '') return none;
-  // curl calls JSON a form unless it is told otherwise.
-  if (type === 'application/x-www-form-urlencoded' && !text.trimStart().startsWith('{')) return form(text);
-  try {
-    const value = parseJson(text);
-    if (value === null) return none;
-    if (isJsonObject(value)) return value;
-    return new BodyRefusal(400, 'failed to decode JSON input: the body must be a JSON object');
-  } catch (error) {
-    if (error instanceof RangeError)
-      return new BodyRefusal(
-        400,
-        `failed to decode JSON input: nested more than ${MAX_JSON_DEPTH} levels deep`,
-      );
-    // The parser's message quotes the body.
-    return new BodyRefusal(400, 'failed to decode JSON input: the body is not valid JSON');
-  }
-}
-
-// A field that is given more than once has all its values, between commas.
-function form(text: string): JsonObject {
-  const fields = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(text)) {
-    const before = fields.get(name);
-    fields.set(name, before === undefined ? value : `${before},${value}`);
-  }
-  return Object.fromEntries(fields);
-}
-
-// By events: an async iterator over a stream costs more than all the rest of reading a small body.
-function collect(message: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    message.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (limit > 0 && size > limit) {
-        message.pause();
-        resolve(undefined);
-      } else chunks.push(chunk);
-    });
-    message.once('end', () => {
-      const [first] = chunks;
-      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks));
-    });
-    message.once('error', reject);
-    message.once('aborted', () => reject(new Aborted('the client went away')));
-  });
 }
 
 function tokenOf(header: string | string[] | undefined, authorization: string | undefined): string {

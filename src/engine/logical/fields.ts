@@ -30,6 +30,8 @@ export interface Field<T extends keyof FieldTypes = keyof FieldTypes> {
   readonly default?: FieldTypes[T];
   /** On writes also read from the query string; reads, lists and deletions read every field from there. */
   readonly query?: boolean;
+  /** A duration that may be negative; of others a negative one is refused. */
+  readonly signed?: boolean;
   /** Kept for old clients. */
   readonly deprecated?: boolean;
   /** Text, or each text of a list: blanks around it go, and it is kept in lower case. */
@@ -78,6 +80,11 @@ export function readFields<F extends Fields>(
     if (converted === null) {
       return new FieldRefusal(
         `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
+      );
+    }
+    if (field.type === 'duration' && field.signed !== true && Number(converted) < 0) {
+      return new FieldRefusal(
+        `Field validation failed: error converting input for field "${name}": cannot provide negative value '${Number(converted)}'`,
       );
     }
     if (converted !== undefined) values[name] = converted;
@@ -147,10 +154,10 @@ function convert(type: keyof FieldTypes, value: Exclude<Json, null>): unknown {
       return boolean(value);
     case 'duration': {
       const seconds = parseDuration(JSON.isRawJSON(value) ? Number(value.rawJSON) : value);
-      return seconds === undefined ? undefined : Math.trunc(seconds);
+      return seconds === undefined ? undefined : seconds < 0 ? Math.floor(seconds) : Math.trunc(seconds);
     }
     case 'commaList':
-      return list(typeof value === 'string' ? value.split(',') : value);
+      return list(typeof value === 'string' ? split(value) : value);
     case 'stringList':
       return list(value);
     case 'intList': {
@@ -192,6 +199,15 @@ function boolean(value: Json): boolean | undefined {
   if (typeof value !== 'string') return undefined;
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   return ['0', 'f', 'F', 'false', 'FALSE', 'False', ''].includes(value) ? false : undefined;
+}
+
+/** As many as a list of JSON may have, unless the listener's configuration says otherwise. */
+const MAX_ITEMS = 10_000;
+
+// What is more than that is one item, which is then no list of anything.
+function split(text: string): Json[] {
+  const items = text.split(',', MAX_ITEMS + 1);
+  return items.length > MAX_ITEMS ? [null] : items;
 }
 
 function list(value: Json): string[] | undefined {

@@ -1,3 +1,4 @@
+import { sumOfUnits } from '../../lib/duration.ts';
 import { SealedVaultError } from '../../lib/errors.ts';
 import { attribute, blocks, type HclBlock, parseHcl, scalarText, textList } from '../../lib/hcl/hcl.ts';
 import { type HclBody, HclSyntaxError, type HclValue } from '../../lib/hcl/tree.ts';
@@ -172,10 +173,7 @@ function seconds(body: HclBody, name: string, where: string): number {
   if (item === undefined) return 0;
   const text = scalarText(item.value) ?? '';
   if (/^\d+$/.test(text)) return Number(text);
-  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) throw new PolicySyntaxError(`${where}error parsing ${name}`);
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
-    total += Number(amount) * (UNITS[unit ?? ''] ?? 0);
-  }
+  const total = sumOfUnits(text, UNITS);
+  if (total === undefined) throw new PolicySyntaxError(`${where}error parsing ${name}`);
   return total;
 }

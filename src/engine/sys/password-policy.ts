@@ -18,6 +18,11 @@ export type RandomBytes = (length: number) => Uint8Array;
 
 const MAX_LENGTH = 1000;
 const MAX_ATTEMPTS = 10_000;
+/** Characters that are looked at for one password at most: each rule looks at all of each attempt. */
+const MAX_WORK = 5_000_000;
+const MAX_RULES = 100;
+/** As two random bytes choose among them without much waste. */
+const MAX_CHARACTERS = 10_000;
 
 /** A policy that cannot be used. The message names what is wrong. */
 export class PasswordPolicyInvalid {
@@ -41,6 +46,7 @@ export function parsePasswordPolicy(text: string): PasswordPolicy | PasswordPoli
   const length = whole(body, 'length');
   if (length === undefined || length < 1) return invalid('length must be > 0');
   const rules: CharsetRule[] = [];
+  if (blocks(body, 'rule').length > MAX_RULES) return invalid(`more than ${MAX_RULES} rules`);
   for (const block of blocks(body, 'rule')) {
     const rule = readRule(block.labels[0] ?? '', block.body);
     if (rule instanceof PasswordPolicyInvalid) return rule;
@@ -55,7 +61,10 @@ export function parsePasswordPolicy(text: string): PasswordPolicy | PasswordPoli
     );
   if (length > MAX_LENGTH) return invalid(`length must not be more than ${MAX_LENGTH}`);
   if (rules.length === 0) return invalid('no charset specified');
-  if (alphabet(rules).length < 2) return invalid('the charsets must have at least two different characters');
+  const { length: characters } = alphabet(rules);
+  if (characters < 2) return invalid('the charsets must have at least two different characters');
+  if (characters > MAX_CHARACTERS)
+    return invalid(`the charsets must not have more than ${MAX_CHARACTERS} different characters`);
   return { length, rules };
 }
 
@@ -83,7 +92,8 @@ function readRule(type: string, body: HclBody): CharsetRule | PasswordPolicyInva
 export function generatePassword(policy: PasswordPolicy, random: RandomBytes): string | undefined {
   const characters = alphabet(policy.rules);
   const sets = policy.rules.map((rule) => ({ set: new Set(rule.charset), minChars: rule.minChars }));
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+  const attempts = Math.min(MAX_ATTEMPTS, MAX_WORK / (policy.length * (1 + sets.length)));
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
     const drawn = draw(characters, policy.length, random);
     const met = sets.every(({ set, minChars }) => drawn.filter((each) => set.has(each)).length >= minChars);
     if (met) return drawn.join('');

@@ -1,3 +1,4 @@
+import { turns } from '../../lib/turns.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import type { TokenEntry } from '../logical/request.ts';
@@ -19,7 +20,9 @@ export function capabilityPaths(port: SysPort): Path[] {
     if (token === undefined) return { kind: 'refusal', status: 403, errors: ['invalid token'] };
     const data: JsonObject = {};
     let first: string[] | undefined;
+    const pause = turns();
     for (const each of paths) {
+      await pause();
       const capabilities = await capabilitiesOf(port, token, each);
       first ??= capabilities;
       data[each] = capabilities;

@@ -1,3 +1,4 @@
+import { trim } from '../../lib/trim.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, notFound } from '../logical/response.ts';
 import { BoundedMap } from '../../lib/bounded-map.ts';
@@ -48,6 +49,7 @@ export function remountPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'remount/status/:migration_id',
+      names: { migration_id: 'any' },
       synopsis: 'Check the status of a mount move operation',
       fields: {
         migration_id: { type: 'string', description: 'The ID of the migration operation.', required: true },
@@ -74,6 +76,5 @@ export function remountPaths(port: SysPort): Path[] {
 }
 
 function slash(name: string): string {
-  const trimmed = name.replaceAll(/^\/+|\/+$/g, '');
-  return `${trimmed}/`;
+  return `${trim(name, '/')}/`;
 }

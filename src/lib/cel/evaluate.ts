@@ -1,10 +1,11 @@
 import { CelFault } from './fault.ts';
-import { callFunction } from './functions.ts';
+import { callFunction, matches, workOf } from './functions.ts';
 import { applyOperator, negate } from './operators.ts';
 import type { Expression } from './tree.ts';
 import { type CelKey, CelMessage, type CelValue, isEqual, isList, isMap } from './values.ts';
 
 const MAX_STEPS = 1_000_000;
+const MAX_WEIGHT = 100_000;
 
 /** The value of an expression. @throws CelFault when it has none */
 export function evaluate(tree: Expression, variables: ReadonlyMap<string, CelValue>): CelValue {
@@ -15,10 +16,36 @@ type Scope = ReadonlyMap<string, CelValue>;
 
 class Evaluation {
   #steps = 0;
+  readonly #weights = new WeakMap<object, number>();
 
   value(tree: Expression, scope: Scope): CelValue {
-    this.#steps += 1;
-    if (this.#steps > MAX_STEPS) throw new CelFault('the expression takes too long');
+    this.#spend(1);
+    const value = this.#evaluate(tree, scope);
+    // A list that holds another twice is soon larger than any memory, once somebody walks through it.
+    if (this.#weigh(value) > MAX_WEIGHT) throw new CelFault('the value is too large');
+    return value;
+  }
+
+  /** How much there is to look at in a value, in steps. */
+  #weigh(value: CelValue): number {
+    if (typeof value === 'string') return 1 + value.length / 32;
+    const parts = isList(value)
+      ? value
+      : isMap(value)
+        ? [...value.values()]
+        : value instanceof CelMessage
+          ? [...value.fields.values()]
+          : undefined;
+    if (parts === undefined) return 1;
+    const known = this.#weights.get(value as object);
+    if (known !== undefined) return known;
+    this.#spend(parts.length);
+    const weight = parts.reduce<number>((sum, part) => sum + this.#weigh(part), 1);
+    this.#weights.set(value as object, weight);
+    return weight;
+  }
+
+  #evaluate(tree: Expression, scope: Scope): CelValue {
     switch (tree.kind) {
       case 'literal':
         return tree.value;
@@ -33,7 +60,7 @@ class Evaluation {
         return index(this.value(tree.of, scope), this.value(tree.at, scope));
       case 'call': {
         const target = tree.target === undefined ? [] : [this.value(tree.target, scope)];
-        return callFunction(tree.name, [...target, ...tree.args.map((each) => this.value(each, scope))]);
+        return this.#call(tree.name, [...target, ...tree.args.map((each) => this.value(each, scope))]);
       }
       case 'list':
         return tree.items.map((each) => this.value(each, scope));
@@ -57,10 +84,26 @@ class Evaluation {
     }
   }
 
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) throw new CelFault('the expression takes too long');
+  }
+
+  #call(name: string, args: readonly CelValue[]): CelValue {
+    const [text = null, pattern] = args;
+    this.#spend(
+      workOf(name, args) + (name === 'distinct' && isList(text) ? text.length * this.#weigh(text) : 0),
+    );
+    if (name === 'matches' && args.length === 2 && typeof text === 'string' && typeof pattern === 'string')
+      return matches(text, pattern, (steps) => this.#spend(steps));
+    return callFunction(name, args);
+  }
+
   #binary({ op, left, right }: Extract<Expression, { kind: 'binary' }>, scope: Scope): CelValue {
     if (op === '&&' || op === '||') return this.#logical(op === '||', left, right, scope);
     const a = this.value(left, scope);
     const b = this.value(right, scope);
+    this.#spend(op === 'in' && isList(b) ? b.length * this.#weigh(a) : this.#weigh(a) + this.#weigh(b));
     if (op === '==') return isEqual(a, b);
     if (op === '!=') return !isEqual(a, b);
     if (op !== 'in') return applyOperator(op, a, b);
@@ -111,7 +154,10 @@ class Evaluation {
     const items = isList(over) ? over : isMap(over) ? [...over.keys()] : undefined;
     const [first, second] = tree.args;
     if (items === undefined || first === undefined) throw new CelFault(`no such overload: ${tree.macro}`);
-    const inner = (item: CelValue): Scope => new Map([...scope, [tree.variable, item]]);
+    const inner = (item: CelValue): Scope => {
+      this.#spend(scope.size);
+      return new Map([...scope, [tree.variable, item]]);
+    };
     switch (tree.macro) {
       case 'all':
         return this.#decide(false, items, (item) => this.#bool(first, inner(item)));

@@ -8,7 +8,7 @@ export type Token = { readonly offset: number } & (
 
 const BLANK = /(?:\s|\/\/[^\n]*)+/y;
 const TEXT =
-  /(?<raw>[rR])?(?:"""(?<a>(?:\\[\s\S]|(?!""")[\s\S])*)"""|'''(?<b>(?:\\[\s\S]|(?!''')[\s\S])*)'''|"(?<c>(?:\\[\s\S]|[^"\\\n])*)"|'(?<d>(?:\\[\s\S]|[^'\\\n])*)')/y;
+  /(?<raw>[rR])?(?:"""(?<a>(?:\\[\s\S]|(?!""")[^\\])*)"""|'''(?<b>(?:\\[\s\S]|(?!''')[^\\])*)'''|"(?<c>(?:\\[\s\S]|[^"\\\n])*)"|'(?<d>(?:\\[\s\S]|[^'\\\n])*)')/y;
 const NUMBER =
   /(?<hex>0[xX][0-9a-fA-F]+)[uU]?|(?<double>\d+\.\d+(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|(?<int>\d+)[uU]?/y;
 const NAME = /[A-Za-z_]\w*/y;
@@ -25,6 +25,8 @@ const ONES: Readonly<Record<string, string>> = {
   v: '\v',
 };
 const MAX_LENGTH = 100_000;
+/** What walks the tree of an expression by recursion must not run out of stack. */
+const MAX_TOKENS = 5000;
 
 /** The words of an expression. @throws CelFault */
 export function tokens(text: string): Token[] {
@@ -42,6 +44,7 @@ export function tokens(text: string): Token[] {
     next(BLANK);
     const start = offset;
     if (start >= text.length) return found;
+    if (found.length === MAX_TOKENS) throw new CelFault('the expression is too long');
     const quoted = next(TEXT);
     if (quoted !== undefined) {
       const { raw, a, b, c, d } = quoted.groups ?? {};

@@ -56,7 +56,8 @@ export class Scanner {
   #word(at: number): Token {
     const number = this.#match(NUMBER);
     if (number !== undefined) {
-      if (/^-?0\d*[89]\d*$/.test(number)) throw new HclSyntaxError(this.source, at, 'illegal octal number');
+      if (/^-?0[0-7]*[89]\d*$/.test(number))
+        throw new HclSyntaxError(this.source, at, 'illegal octal number');
       return { kind: 'number', text: number, at };
     }
     const identifier = this.#match(IDENTIFIER);

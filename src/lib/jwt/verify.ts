@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, importJWK, type JWK } from 'jose';
 import { text } from '../bytes.ts';
+import { scanJson, SMALL_JSON } from '../json-limits.ts';
 import { isJsonObject, type JsonObject, parseJson } from '../json.ts';
 
 /** Algorithms of public keys (RFC 7518, RFC 8037); never `none`, never a shared secret. */
@@ -68,10 +69,13 @@ export function algorithmOf(token: string): string | undefined {
   return headerOf(token)?.alg;
 }
 
+const MAX_HEADER = 16_384;
 const malformed = new JwtRefusal('error verifying token signature: compact JWS format must have three parts');
 
 function headerOf(token: string): { readonly alg: string; readonly kid: string | undefined } | undefined {
-  if (token.split('.').length !== 3) return undefined;
+  const parts = token.split('.', 4);
+  // A header names an algorithm, a key and a type.
+  if (parts.length !== 3 || (parts[0] ?? '').length > MAX_HEADER) return undefined;
   try {
     const { alg, kid } = decodeProtectedHeader(token);
     return alg === undefined ? undefined : { alg, kid };
@@ -81,6 +85,8 @@ function headerOf(token: string): { readonly alg: string; readonly kid: string |
 }
 
 function claimsOf(payload: Uint8Array): JsonObject | JwtRefusal {
+  if (scanJson(payload, SMALL_JSON).refused !== undefined)
+    return new JwtRefusal('the claims of the token are too many');
   try {
     const claims = parseJson(text(payload));
     return isJsonObject(claims) ? claims : new JwtRefusal('the claims of the token are not an object');

@@ -1,3 +1,5 @@
+import { trimEnd } from '../trim.ts';
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** Base32 without padding (RFC 4648 §6). */
@@ -16,7 +18,7 @@ export function encodeBase32(bytes: Uint8Array): string {
 
 /** @returns the bytes of base32 in either case, with or without padding, or the offset of the first wrong character */
 export function decodeBase32(text: string): Uint8Array | number {
-  const digits = text.toUpperCase().replace(/=+$/, '');
+  const digits = trimEnd(text.toUpperCase(), '=');
   const wrong = digits.search(/[^A-Z2-7]/);
   if (wrong !== -1) return wrong;
   // 1, 3 and 6 digits left over are more bits than a byte takes and fewer than the next needs.

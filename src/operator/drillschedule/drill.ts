@@ -1,3 +1,4 @@
+import { trimEnd } from '../../lib/trim.ts';
 import type { KubeObject } from '../runtime/runtime.ts';
 import { RECOVERY_CEREMONY } from '../recoveryceremony/kind.ts';
 import { conditionOf, isoSeconds } from '../sealedvault/status.ts';
@@ -16,7 +17,7 @@ export function drillObject({ metadata, spec }: DrillSchedule, now: number): Kub
       ...(namespace === undefined ? {} : { namespace }),
       labels: {
         'app.kubernetes.io/managed-by': 'sealedvault',
-        'sealedvault.io/drill-schedule': name.slice(0, 63).replace(/[-.]+$/, ''),
+        'sealedvault.io/drill-schedule': trimEnd(name.slice(0, 63), '-.'),
       },
     },
     spec: { vaultRef: spec.vaultRef, type: 'Drill', expiresAfter: `${spec.withinDays * 24}h` },

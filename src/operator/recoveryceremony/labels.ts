@@ -1,3 +1,4 @@
+import { trimEnd } from '../../lib/trim.ts';
 import { SEALED_VAULT } from '../sealedvault/kind.ts';
 import type { RecoveryCeremony } from './kind.ts';
 
@@ -10,7 +11,7 @@ export function ceremonyLabels({ metadata, spec }: RecoveryCeremony): Record<str
     'app.kubernetes.io/managed-by': 'sealedvault',
     'app.kubernetes.io/part-of': 'sealedvault',
     // A label holds 63 characters.
-    [CEREMONY_LABEL]: metadata.name.slice(0, 63).replace(/[-.]+$/, ''),
+    [CEREMONY_LABEL]: trimEnd(metadata.name.slice(0, 63), '-.'),
     [`${SEALED_VAULT.apiVersion.split('/')[0]}/ceremony-vault`]: spec.vaultRef.name,
   };
 }

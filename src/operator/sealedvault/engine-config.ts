@@ -38,6 +38,9 @@ export function engineConfig(spec: SealedVaultSpec, names: VaultNames, next: boo
     ...sealBlocks(spec.hsm, next),
     ...keyLibrary(spec.hsm),
     audit: auditDevices(spec.audit),
+    // Devices are declared in the object: who holds a token of the vault writes no file in its pod.
+    unsafe_allow_api_audit_creation: false,
+    allow_audit_log_prefixing: false,
     api_addr: `https://${names.active}.${names.key.namespace}.svc:8200`,
     require_pgp_shares: true,
     init_client_name: 'sealedvault-operator',

@@ -201,8 +201,14 @@ const audit = z
           .string()
           .max(1024)
           .regex(/^\/vault\/[^\n]+$/)
-          .meta({ description: 'Below /vault, the volume of the vault.' }),
+          .meta({ description: 'Below /vault, the volume of the vault, and not in the folder of its data.' }),
       })
+      .meta(
+        cel({
+          rule: "!self.path.startsWith('/vault/data/') && !self.path.contains('/../')",
+          message: 'The file of an audit device must not be in /vault/data, where the data of the vault is.',
+        }),
+      )
       .optional(),
   })
   .meta(

@@ -104,7 +104,9 @@ function masked(seen: string, known: ReadonlyMap<string, string>): string {
 
 // Where what was seen leaves what both orders have.
 function differing(seen: string, after: readonly string[]): string {
-  const at = Math.min(...after.map((each) => [...seen].findIndex((letter, index) => letter !== each[index])));
+  const at = Math.min(
+    ...after.map((each) => Array.from(seen).findIndex((letter, index) => letter !== each[index])),
+  );
   const part = (whole: string): string => whole.slice(Math.max(0, at - 40), at + 80);
   return `…${part(seen)}… is neither …${after.map(part).join('… nor …')}…`;
 }

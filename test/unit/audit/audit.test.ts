@@ -279,6 +279,7 @@ describe('devices', () => {
       [undefined, 0o600],
       ['0640', 0o640],
     ] as const) {
+      rmSync(file, { force: true });
       const audit = await open(device(mode === undefined ? {} : { mode }));
       await audit.close();
       expect(statSync(file).mode & 0o777).toBe(expected);

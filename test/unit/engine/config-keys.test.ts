@@ -109,6 +109,9 @@ const PROBES: Readonly<Record<string, unknown>> = {
   enable_unauthenticated_access: ['rekey'],
   user_lockout: [{ all: { lockout_threshold: 9 } }],
   entropy: { seal: { mode: 'augmentation' } },
+  audit_directory: '/a',
+  allow_audit_log_prefixing: false,
+  unsafe_allow_api_audit_creation: false,
   require_pgp_shares: true,
   init_client_name: 'x',
   config_group_readable: true,
@@ -129,6 +132,11 @@ const PROBES: Readonly<Record<string, unknown>> = {
   tls_prefer_server_cipher_suites: true,
   max_request_size: 5,
   max_request_duration: '5s',
+  max_json_depth: 5,
+  max_json_string_value_length: 5,
+  max_json_object_entry_count: 5,
+  max_json_array_element_count: 5,
+  max_json_token: 5,
   http_idle_timeout: '5s',
   http_read_header_timeout: '5s',
   http_read_timeout: '5s',
@@ -289,6 +297,7 @@ test('everything that is made of a configuration is used by the engine, or by ma
     log,
   });
   await fetch(`http://${engine.addresses[0]}/v1/sys/health`);
+  await fetch(`http://${engine.addresses[0]}/v1/sys/unseal`, { method: 'POST', body: '{"key":""}' });
   await engine.stop();
   // Read where the process begins and ends, when a vault is opened, and when it migrates.
   const ELSEWHERE = [

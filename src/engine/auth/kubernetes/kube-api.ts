@@ -1,3 +1,4 @@
+import { trimEnd } from '../../../lib/trim.ts';
 import { type HttpAnswer, httpCall, HttpFailure, jsonOf } from '../../../lib/http-call.ts';
 import { isJsonObject, type JsonObject, member } from '../../../lib/json.ts';
 import type { KubernetesConfig } from './store.ts';
@@ -78,7 +79,7 @@ export class KubeApi {
 
   async #call(path: string, token: string, body?: JsonObject): Promise<JsonObject | KubeRefusal> {
     const { host, caCert } = this.#config;
-    const base = (host.includes('://') ? host : `https://${host}`).replace(/\/+$/, '');
+    const base = trimEnd(host.includes('://') ? host : `https://${host}`, '/');
     const answer: HttpAnswer | HttpFailure = await httpCall({
       url: base + path,
       method: body === undefined ? 'GET' : 'POST',

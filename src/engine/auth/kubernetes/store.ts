@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSmallFile } from '../../../lib/small-file.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import type { TokenParameters } from '../token-fields.ts';
 
@@ -77,6 +77,6 @@ export class KubernetesStore {
 
   // Nothing is there when the engine runs elsewhere.
   async #local(name: string): Promise<string> {
-    return (await readFile(join(this.#podFolder, name), 'utf8').catch(() => '')).trim();
+    return (await readSmallFile(join(this.#podFolder, name)).catch(() => '')).trim();
   }
 }

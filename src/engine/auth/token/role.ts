@@ -1,3 +1,4 @@
+import { matchesGlob } from '../../../lib/glob.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 
 /** What a role allows and sets; times in seconds. */
@@ -60,7 +61,7 @@ export function rolePolicies(
   if (typeof checked === 'string') return checked;
   const names = withDefault ? [...role.allowedPolicies, 'default'] : role.allowedPolicies;
   const allowed = (policy: string): boolean =>
-    names.includes(policy) || role.allowedPoliciesGlob.some((glob) => globMatches(glob, policy));
+    names.includes(policy) || role.allowedPoliciesGlob.some((glob) => matchesGlob(glob, policy));
   if (!wanted.every(allowed)) {
     return `token policies (${list(wanted)}) must be subset of the role's allowed policies (${list([...new Set(names)].toSorted(byName))}) or glob policies (${list(role.allowedPoliciesGlob)})`;
   }
@@ -72,7 +73,7 @@ export function forbidden(role: TokenRole, wanted: readonly string[]): string[] 
   const found = wanted.find(
     (policy) =>
       role.disallowedPolicies.includes(policy) ||
-      role.disallowedPoliciesGlob.some((glob) => globMatches(glob, policy)),
+      role.disallowedPoliciesGlob.some((glob) => matchesGlob(glob, policy)),
   );
   return found === undefined
     ? [...wanted]
@@ -86,12 +87,7 @@ export function namesPolicies(role: TokenRole): boolean {
 
 /** @returns whether tokens of a role may be made for the entity of an alias. */
 export function allowsAlias(role: TokenRole, alias: string): boolean {
-  return (role.allowedEntityAliases ?? []).some((glob) => globMatches(glob, alias.toLowerCase()));
-}
-
-function globMatches(glob: string, text: string): boolean {
-  const parts = glob.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's').test(text);
+  return (role.allowedEntityAliases ?? []).some((glob) => matchesGlob(glob, alias.toLowerCase()));
 }
 
 function list(names: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts';
+import { matchesGlob } from '../../../lib/glob.ts';
 import type { Random } from '../../../lib/random.ts';
 import type { Connections } from './connections.ts';
 import type { PasswordSource } from './passwords.ts';
@@ -15,10 +16,7 @@ export interface DatabaseContext {
 
 /** @returns whether a configuration lets a role make credentials; names may be globs. */
 export function allowsRole(allowed: readonly string[], role: string): boolean {
-  return allowed.some((glob) => {
-    const parts = glob.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${parts.join('.*')}$`, 's').test(role);
-  });
+  return allowed.some((glob) => matchesGlob(glob, role));
 }
 
 export const nameField = {

@@ -1,4 +1,4 @@
-import { matchesGlob } from './glob.ts';
+import { matchesGlob } from '../../../lib/glob.ts';
 import { isHostName, isWildcardLabel, toAscii } from './host-name.ts';
 import { Refused } from './refused.ts';
 import type { Role } from './role.ts';

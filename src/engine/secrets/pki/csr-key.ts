@@ -4,9 +4,13 @@ import type { Role } from './role.ts';
 import { shapeOf } from './x509/keys.ts';
 import { readRequest, type SigningRequest } from './x509/request.ts';
 
+/** Some thousand names: each is read, judged and written. */
+const MAX_CSR = 262_144;
+
 /** A signing request that was sent, with a key that a role takes and that signed it. */
 export function readCsr(pem: string, role: Pick<Role, 'key_type' | 'key_bits'>): SigningRequest | Refused {
   if (pem === '') return new Refused('"csr" is empty');
+  if (pem.length > MAX_CSR) return new Refused(`csr is longer than ${MAX_CSR} characters`);
   const block = firstPem(pem);
   if (block === undefined) return new Refused('csr contains no data');
   const csr = readRequest(block.der);

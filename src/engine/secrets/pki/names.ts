@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { isInBlocks } from '../../../lib/cidr.ts';
 import { isAllowedCommonName, isAllowedName, type NameRules } from './allowed-names.ts';
-import { matchesGlob } from './glob.ts';
+import { matchesGlob } from '../../../lib/glob.ts';
 import { isHostName, toAscii } from './host-name.ts';
 import { Refused } from './refused.ts';
 import { readOtherNames, type Role } from './role.ts';

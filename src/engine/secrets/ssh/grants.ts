@@ -13,7 +13,8 @@ export class Refused {
 /** Fills the identity templates of a text in. @returns undefined when one has no value */
 export type IdentityRenderer = (text: string) => Promise<string | undefined>;
 
-const TEMPLATE = /\{\{.+?\}\}/;
+// From one opening to the next: what is not closed must not be looked through again for each opening.
+const TEMPLATE = /\{\{[^{}]+\}\}/;
 
 /** The names that a certificate is good for. @param asked undefined for the default */
 export async function grantPrincipals(

@@ -1,3 +1,4 @@
+import { generateRsaKey } from '../../../lib/rsa-key.ts';
 import { createPrivateKey, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { concat, fromBase64, fromHex, toBase64, toHex, utf8, view } from '../../../lib/bytes.ts';
@@ -31,7 +32,7 @@ export async function generatePrivateKey(
       if (length < 2048)
         return { refused: `refusing to generate weak ${type} key: ${length} bits < 2048 bits` };
       if (length > 8192) return { refused: `refusing to generate ${type} key of more than 8192 bits` };
-      const { privateKey } = await generate('rsa', { modulusLength: length });
+      const { privateKey } = await generateRsaKey(length);
       return { key: privateKey, pem: pem(privateKey.export({ format: 'pem', type: 'pkcs1' })) };
     }
     case 'ec':

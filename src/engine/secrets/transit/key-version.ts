@@ -1,3 +1,4 @@
+import { generateRsaKey } from '../../../lib/rsa-key.ts';
 import {
   createPrivateKey,
   createPublicKey,
@@ -111,7 +112,7 @@ async function generateMaterial(shape: VersionShape, random: KeyRandom): Promise
     case 'ed25519':
       return { privateKey: (await keyPair('ed25519', {})).privateKey };
     case 'rsa':
-      return { privateKey: (await keyPair('rsa', { modulusLength: traits.bits })).privateKey };
+      return { privateKey: (await generateRsaKey(traits.bits)).privateKey };
     case 'managed':
       throw new TypeError('a managed key is never made of random bytes');
   }

@@ -1,3 +1,4 @@
+import { inTurns } from '../../../lib/turns.ts';
 import { toBase64 } from '../../../lib/bytes.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
@@ -48,9 +49,7 @@ export function decryptPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const policy = await store.get(fields.name);
             if (policy === undefined) return badRequest('encryption key not found');
-            const results = await Promise.all(
-              items.map((item, index) => decryptItem(policy, item, index, store)),
-            );
+            const results = await inTurns(items, (item, index) => decryptItem(policy, item, index, store));
             const first = results[0];
             if (isBatch)
               return batchResponse(

@@ -1,3 +1,4 @@
+import { inTurns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import type { LogicalRequest } from '../../logical/request.ts';
@@ -15,7 +16,6 @@ import {
   partialFailureField,
 } from './fields.ts';
 import { isKeyType, traitsOf } from './key-type.ts';
-import { isKeyName } from './path-keys.ts';
 import { type KeyPolicy, newPolicy, rotated } from './policy.ts';
 import { Refused, refusal } from './refused.ts';
 import type { KeyStore } from './store.ts';
@@ -62,7 +62,7 @@ export function encryptPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const { policy, warnings } = await findOrMake(store, request, fields, items);
             if (policy instanceof Refused) return refusal(policy);
-            const results = items.map((item, index) => encryptItem(policy, item, index, store));
+            const results = await inTurns(items, (item, index) => encryptItem(policy, item, index, store));
             return isBatch
               ? batchResponse(results.map(render), fields.partial_failure_response_code, warnings)
               : single(results[0], warnings);
@@ -148,7 +148,6 @@ async function findOrMake(
   const notFound = new Refused('encryption key not found');
   if (request.operation !== 'create')
     return { policy: (await store.get(fields.name)) ?? notFound, warnings: [] };
-  if (!isKeyName(fields.name)) return { policy: new Refused('invalid key name'), warnings: [] };
   const derived = (items[0]?.context ?? '') !== '';
   const refused = checkNewKey(fields.type, fields.convergent_encryption, derived);
   if (refused !== undefined) return { policy: refused, warnings: [] };

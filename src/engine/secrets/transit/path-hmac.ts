@@ -1,3 +1,4 @@
+import { inTurns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
@@ -45,7 +46,7 @@ export function hmacPaths(store: KeyStore): Path[] {
             const items = readBatch(batch);
             if (items instanceof Refused) return refusal(items);
             return data({
-              batch_results: items.map(({ input, reference = '' }): JsonObject => {
+              batch_results: await inTurns(items, ({ input, reference = '' }): JsonObject => {
                 const made = makeOne(policy, input, fields.key_version, hash);
                 return made instanceof Refused
                   ? { error: made.message, reference }

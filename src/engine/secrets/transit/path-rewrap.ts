@@ -1,3 +1,4 @@
+import { inTurns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
@@ -47,7 +48,7 @@ export function rewrapPaths(store: KeyStore): Path[] {
             if (mixed !== undefined) return refusal(mixed);
             const policy = await store.get(fields.name);
             if (policy === undefined) return badRequest('encryption key not found');
-            const results = await Promise.all(items.map((item) => rewrap(policy, item, store)));
+            const results = await inTurns(items, (item) => rewrap(policy, item, store));
             const first = results[0];
             if (isBatch)
               return data({

@@ -1,3 +1,4 @@
+import { turns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
@@ -44,7 +45,9 @@ export function signPaths(store: KeyStore): Path[] {
             const items = readBatch(batch);
             if (items instanceof Refused) return refusal(items);
             const results: JsonObject[] = [];
+            const pause = turns();
             for (const item of items) {
+              await pause();
               const signed = await signItem(policy, item, version, options, store);
               const reference = item.reference ?? '';
               results.push(

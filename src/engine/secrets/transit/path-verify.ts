@@ -1,3 +1,4 @@
+import { turns } from '../../../lib/turns.ts';
 import type { JsonObject } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data } from '../../logical/response.ts';
@@ -46,7 +47,11 @@ export function verifyPaths(store: KeyStore): Path[] {
             const check = kind === 'hmac' ? hmacCheck(policy, fields) : signatureCheck(policy, fields);
             if (check instanceof Refused) return refusal(check);
             const results: (boolean | Refused)[] = [];
-            for (const item of items) results.push(await check(item));
+            const pause = turns();
+            for (const item of items) {
+              await pause();
+              results.push(await check(item));
+            }
             const first = results[0];
             if (isBatch)
               return data({

@@ -1,11 +1,10 @@
-import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { generateRsaKey } from '../../../lib/rsa-key.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { view } from '../../../lib/bytes.ts';
 import type { Storage } from '../../logical/storage.ts';
 
 const KEY = 'import/wrapping-key';
-const keyPair = promisify(generateKeyPair);
 
 /** The RSA-4096 key of the mount under which keys travel to it. Made when it is first asked for. */
 export class WrappingKey {
@@ -26,7 +25,7 @@ export class WrappingKey {
     if (this.#key !== undefined) return this.#key;
     const stored = await this.#storage.get(KEY);
     if (stored !== undefined) return createPrivateKey({ key: view(stored), format: 'der', type: 'pkcs8' });
-    const { privateKey } = await keyPair('rsa', { modulusLength: 4096 });
+    const { privateKey } = await generateRsaKey(4096);
     await this.#storage.put(KEY, privateKey.export({ type: 'pkcs8', format: 'der' }));
     return privateKey;
   }

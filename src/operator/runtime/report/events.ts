@@ -1,3 +1,4 @@
+import { trimEnd } from '../../../lib/trim.ts';
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/log.ts';
@@ -123,5 +124,5 @@ export class Recorder implements EventRecorder {
 function shortened(message: string): string {
   const bytes = new TextEncoder().encode(message);
   if (bytes.length <= MAX_NOTE) return message;
-  return `${new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 3)).replace(/\uFFFD+$/, '')}…`;
+  return `${trimEnd(new TextDecoder().decode(bytes.subarray(0, MAX_NOTE - 3)), '\uFFFD')}…`;
 }

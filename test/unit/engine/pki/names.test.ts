@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isAllowedName, type NameRules } from '../../../../src/engine/secrets/pki/allowed-names.ts';
-import { matchesGlob } from '../../../../src/engine/secrets/pki/glob.ts';
+import { matchesGlob } from '../../../../src/lib/glob.ts';
 import { isHostName, toAscii } from '../../../../src/engine/secrets/pki/host-name.ts';
 import { readPem, toPem } from '../../../../src/engine/secrets/pki/pem.ts';
 import { serialContent, showSerial } from '../../../../src/engine/secrets/pki/serial.ts';

@@ -11,6 +11,8 @@ export interface PostgresTarget {
   readonly sslRootCert: string;
 }
 
+const MAX_LENGTH = 4096;
+
 /**
  * Reads a connection URL (`postgres://user:password@host:port/database?sslmode=…`) or a list of `key=value`s (libpq §34.1).
  * `{{username}}` and `{{password}}` are put in after parsing: no value of theirs can change what the rest means.
@@ -20,6 +22,7 @@ export function parsePostgresUrl(
   text: string,
   values: { readonly username: string; readonly password: string },
 ): PostgresTarget | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
   const settings = /^postgres(?:ql)?:\/\//.test(text) ? fromUrl(text) : fromPairs(text);
   if (settings === undefined) return undefined;
   const get = (name: string): string => {
@@ -42,12 +45,14 @@ export function parsePostgresUrl(
 }
 
 function fromUrl(text: string): Map<string, string> | undefined {
-  const match =
-    /^\w+:\/\/(?:((?:\{\{[^}]*\}\}|[^:@/?])*)(?::((?:\{\{[^}]*\}\}|[^@/?])*))?@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(
-      text,
-    );
-  if (match === null) return undefined;
-  const [, user = '', password = '', hosts = '', database = '', query = ''] = match;
+  const start = text.indexOf('://') + 3;
+  const userEnd = until(text, start, ':@/?');
+  const passwordEnd = text[userEnd] === ':' ? until(text, userEnd + 1, '@/?') : userEnd;
+  const named = text[passwordEnd] === '@';
+  const user = named ? text.slice(start, userEnd) : '';
+  const password = named ? text.slice(userEnd + 1, passwordEnd) : '';
+  const rest = text.slice(named ? passwordEnd + 1 : start);
+  const [, hosts = '', database = '', query = ''] = /^([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(rest) ?? [];
   // Of several hosts the first is asked.
   const host = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(hosts.split(',')[0] ?? '');
   if (host === null) return undefined;
@@ -62,12 +67,29 @@ function fromUrl(text: string): Map<string, string> | undefined {
   return settings;
 }
 
+/** Where one of some characters stands first, outside of `{{…}}`. */
+function until(text: string, from: number, stops: string): number {
+  let at = from;
+  while (at < text.length && !stops.includes(text.charAt(at))) {
+    const end = text.startsWith('{{', at) ? text.indexOf('}', at) : -1;
+    at = end !== -1 && text[end + 1] === '}' ? end + 2 : at + 1;
+  }
+  return at;
+}
+
+const PAIR = /\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\{\{[^}]*\}\}|\S+))/y;
+
 function fromPairs(text: string): Map<string, string> | undefined {
-  const pairs = [...text.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\{\{[^}]*\}\}|\S+))/g)];
-  if (pairs.length === 0) return undefined;
-  return new Map(
-    pairs.map(([, name = '', quoted, plain = '']) => [name, quoted?.replaceAll(/\\(.)/g, '$1') ?? plain]),
-  );
+  const settings = new Map<string, string>();
+  let offset = 0;
+  while (text.slice(offset).trim() !== '') {
+    PAIR.lastIndex = offset;
+    const [whole, name = '', quoted, plain = ''] = PAIR.exec(text) ?? [];
+    if (whole === undefined) return undefined;
+    settings.set(name, quoted?.replaceAll(/\\(.)/g, '$1') ?? plain);
+    offset += whole.length;
+  }
+  return settings.size === 0 ? undefined : settings;
 }
 
 function decode(text: string): string {

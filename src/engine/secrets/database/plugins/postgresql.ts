@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Pool, PoolClient } from 'pg';
 import type { JsonObject } from '../../../../lib/json.ts';
 import type { Random } from '../../../../lib/random.ts';
+import { readSmallFile } from '../../../../lib/small-file.ts';
 import { detail, poolSettings } from '../details.ts';
 import type { DatabasePlugin, PluginType } from '../plugin.ts';
 import { commands } from '../statements.ts';
@@ -185,8 +185,7 @@ function isConflict(error: unknown): boolean {
 async function tls(target: PostgresTarget, details: JsonObject): Promise<ConnectionOptions | false> {
   if (target.sslMode === 'disable' || target.host.startsWith('/')) return false;
   const authorities =
-    detail(details, 'tls_ca') ||
-    (target.sslRootCert === '' ? '' : await readFile(target.sslRootCert, 'utf8'));
+    detail(details, 'tls_ca') || (target.sslRootCert === '' ? '' : await readSmallFile(target.sslRootCert));
   const certificate = detail(details, 'tls_certificate');
   const base: ConnectionOptions = {
     ...(authorities === '' ? {} : { ca: authorities }),

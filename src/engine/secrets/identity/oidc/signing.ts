@@ -1,3 +1,4 @@
+import { generateRsaKey } from '../../../../lib/rsa-key.ts';
 import {
   createHash,
   createPrivateKey,
@@ -60,7 +61,7 @@ function generateFor(alg: Algorithm): Promise<{ privateKey: KeyObject; publicKey
   if (alg === 'EdDSA') return generate('ed25519');
   if (alg === 'ES256' || alg === 'ES384' || alg === 'ES512')
     return generate('ec', { namedCurve: CURVES[alg] });
-  return generate('rsa', { modulusLength: 2048 });
+  return generateRsaKey(2048);
 }
 
 /**

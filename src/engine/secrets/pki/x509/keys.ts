@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { SubjectPublicKeyInfo } from '@peculiar/asn1-x509';
 import { equalBytes } from '../../../../lib/bytes.ts';
+import { generateRsaKey } from '../../../../lib/rsa-key.ts';
 import type { KeyShape, KeyType } from '../key-type.ts';
 import { toPem } from '../pem.ts';
 import { decode } from './der.ts';
@@ -15,14 +16,14 @@ const CURVES: ReadonlyMap<number, string> = new Map([
 const BITS: ReadonlyMap<string, number> = new Map([...CURVES].map(([bits, curve]) => [curve, bits]));
 
 /** A new private key. */
-export function generateKey({ keyType, keyBits }: KeyShape): Promise<KeyObject> {
+export async function generateKey({ keyType, keyBits }: KeyShape): Promise<KeyObject> {
+  if (keyType === 'rsa') return (await generateRsaKey(keyBits)).privateKey;
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, _publicKey: KeyObject, privateKey: KeyObject): void => {
       if (error === null) resolve(privateKey);
       else reject(error);
     };
-    if (keyType === 'rsa') generateKeyPair('rsa', { modulusLength: keyBits }, done);
-    else if (keyType === 'ed25519') generateKeyPair('ed25519', {}, done);
+    if (keyType === 'ed25519') generateKeyPair('ed25519', {}, done);
     else generateKeyPair('ec', { namedCurve: CURVES.get(keyBits) ?? 'prime256v1' }, done);
   });
 }
