@@ -9,7 +9,11 @@ const logs = mkdtempSync(join(tmpdir(), 'sealedvault-audit-'));
 let engine: TestEngine;
 const secrets = new Set<string>();
 beforeAll(async () => {
-  engine = await TestEngine.initialized({ raw_storage_endpoint: true });
+  engine = await TestEngine.initialized({
+    raw_storage_endpoint: true,
+    audit_directory: logs,
+    allow_audit_log_prefixing: false,
+  });
   secrets.add(engine.root);
   await auditTo(engine, 'hashed', { file_path: join(logs, 'hashed.log') });
   await engine.call('POST', 'sys/mounts/kv', { type: 'kv' });
@@ -222,6 +226,9 @@ test('CVE-2025-6000 CVE-2025-54997 CVE-2026-5051: an operator of audit devices w
   if (existsSync(join(logs, 'executable.log')))
     expect(statSync(join(logs, 'executable.log')).mode & 0o111).toBe(0);
   expect(taken.filter((name) => name !== 'executable')).toEqual([]);
+  const rightful = { type: 'file', options: { file_path: join(logs, 'rightful.log') } };
+  expect((await engine.call('PUT', 'sys/audit/rightful', rightful)).status).toBe(204);
+  await engine.call('DELETE', 'sys/audit/rightful');
 });
 
 test('GHSA-444v-8vxr-p36h CVE-2026-77285: what a request has in it is not written to the output when it fails', async () => {
