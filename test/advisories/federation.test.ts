@@ -138,7 +138,7 @@ test('CVE-2026-33758: what a provider or an attacker puts into the address is no
         string,
         string
       >);
-      const answer = await fetch(`${engine.address}/v1/auth/oidc/oidc/callback?${params}`);
+      const answer = await fetch(`${engine.address}/v1/auth/oidc/oidc/callback?${params.toString()}`);
       const page = await answer.text();
       expect(page).not.toMatch(/<script>alert|<img src=x/);
       if (answer.headers.get('content-type')?.includes('html') === true)
@@ -162,7 +162,7 @@ test('GHSA-2cjw-94fw-wqjx: nobody is sent anywhere but to an address of the clie
         code_challenge: challenge,
         code_challenge_method: 'S256',
         ...more,
-      })}`,
+      }).toString()}`,
       undefined,
       token,
     );

@@ -151,7 +151,12 @@ test('CVE-2023-24999: the accessor of one role’s secret ID destroys none of an
     ] as const) {
       await engine.call(method, `auth/approle/role/mine/${what}/destroy`, field, token);
       const query = new URLSearchParams(Object.entries(field) as [string, string][]);
-      await engine.call(method, `auth/approle/role/mine/${what}/destroy?${query}`, undefined, token);
+      await engine.call(
+        method,
+        `auth/approle/role/mine/${what}/destroy?${query.toString()}`,
+        undefined,
+        token,
+      );
       const found = await engine.call('POST', `auth/approle/role/mine/${what}/lookup`, field, token);
       expect([what, found.status]).not.toEqual([what, 200]);
     }

@@ -115,11 +115,16 @@ const engine = generateKeyPairSync('ed25519');
 /** Base64 of the engine's public key. */
 export const ENGINE_KEY: string = engine.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
 
+interface Attested {
+  readonly manifest: JsonObject & { readonly clusterId: string; readonly ceremony: { readonly uid: string } };
+  readonly entries: readonly EvidenceEntry[];
+}
+
 /** What an engine signs over evidence; `claims` is what it says otherwise. */
 export function attestationOf(evidence: JsonObject, claims: Partial<EngineStatement> = {}): JsonObject {
-  const { manifest, entries } = evidence as any;
+  const { manifest, entries } = evidence as unknown as Attested;
   const digest = digestOf(manifest);
-  const time = entries.at(-1).time;
+  const time = entries.at(-1)?.time ?? '';
   const committed = entries.some(({ step }: EvidenceEntry) => step === 'committed');
   const statement = engineStatementText({
     cluster: manifest.clusterId,
@@ -145,8 +150,8 @@ export function attestationOf(evidence: JsonObject, claims: Partial<EngineStatem
 
 /** What an engine signed before it said what it knows. */
 export function attestationV1(evidence: JsonObject): JsonObject {
-  const { statement: _, ...rest } = attestationOf(evidence) as any;
-  return { ...rest, signature: signByEngine(engineStatementV1(rest.head)) };
+  const { statement: _, ...rest } = attestationOf(evidence);
+  return { ...rest, signature: signByEngine(engineStatementV1(String(rest['head']))) };
 }
 
 export function signByEngine(text: string): string {

@@ -155,8 +155,8 @@ class CompiledAcl implements Acl {
   allow(request: AclRequest): AclVerdict {
     const verdict = this.#judge(request);
     if (request.caseless !== true || !verdict.allowed) return verdict;
-    this.#folded ??= inLowerCase(this.#rules, this.#unclear);
-    const folded = this.#folded.#judge({ ...request, path: request.path.toLowerCase() });
+    const acl = (this.#folded ??= inLowerCase(this.#rules, this.#unclear));
+    const folded = acl.#judge({ ...request, path: request.path.toLowerCase() });
     return { ...folded, sudo: verdict.sudo && folded.sudo };
   }
 

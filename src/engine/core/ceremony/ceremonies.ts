@@ -1,4 +1,3 @@
-import type { EngineStatement } from '../../../ceremony/engine-statement.ts';
 import { isShareProof } from '../../../ceremony/share-proof.ts';
 import { possessionText } from '../../../ceremony/statement.ts';
 import { equalBytes, utf8 } from '../../../lib/bytes.ts';
@@ -19,7 +18,7 @@ import type { Act } from './act.ts';
 import { breakGlass, type BreakGlassPorts, readBreakGlass } from './break-glass.ts';
 import { signStatement } from './evidence-key.ts';
 import { readHolders } from './holders.ts';
-import { readInitialization } from './initialization.ts';
+import { onRecord } from './on-record.ts';
 import {
   type CeremonyRecord,
   ceremonyPut,
@@ -148,7 +147,7 @@ export class Ceremonies implements CeremonyPort {
   attest(id: string, head: string): ReturnType<CeremonyPort['attest']> {
     return this.#turns.run('', async () => {
       const { barrier, physical, clock, log } = this.#options;
-      const known = await this.#onRecord(id);
+      const known = await onRecord(barrier, id, this.#submitted.length);
       if (known === undefined) return notFound;
       const { clusterId: cluster } = await sealConfig(physical);
       const time = new Date(clock.now()).toISOString();
@@ -308,30 +307,6 @@ export class Ceremonies implements CeremonyPort {
 
   #find(id: string): Promise<CeremonyRecord | undefined> {
     return findCeremony(this.#options.barrier, id);
-  }
-
-  async #onRecord(
-    id: string,
-  ): Promise<
-    Pick<EngineStatement, 'digest' | 'type' | 'state' | 'given' | 'proven' | 'custodians'> | undefined
-  > {
-    const record = await this.#find(id);
-    if (record !== undefined) {
-      const { plan, state, submitted, proven } = record;
-      const given = submitted ?? (state === 'collecting' ? this.#submitted : []);
-      return {
-        digest: plan.digest,
-        type: plan.type,
-        state,
-        given: given.length,
-        proven: proven.length,
-        custodians: plan.custodians.length,
-      };
-    }
-    const first = await readInitialization(this.#options.barrier, id);
-    return first === undefined
-      ? undefined
-      : { ...first, type: 'initialize', state: 'committed', given: 0, proven: 0 };
   }
 
   // Of people alone: nobody gives a share, and what the vault itself is about to do is not disturbed.
