@@ -151,7 +151,9 @@ export function attestationOf(evidence: JsonObject, claims: Partial<EngineStatem
 /** What an engine signed before it said what it knows. */
 export function attestationV1(evidence: JsonObject): JsonObject {
   const { statement: _, ...rest } = attestationOf(evidence);
-  return { ...rest, signature: signByEngine(engineStatementV1(String(rest['head']))) };
+  const { manifest, entries } = evidence as unknown as Attested;
+  const signature = signByEngine(engineStatementV1(headOf(entries, digestOf(manifest))));
+  return { ...rest, signature };
 }
 
 export function signByEngine(text: string): string {
