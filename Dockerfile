@@ -1,5 +1,8 @@
+# What both stages start from. A release names it by digest: docs/release.md.
+ARG BASE=debian:trixie-slim
+
 # Fetches the dependencies, compiles the native ones and the sources. Nothing of this stage but its results is kept.
-FROM debian:trixie-slim AS build
+FROM ${BASE} AS build
 # A file of certificate authorities to trust while fetching, for networks with an authority of their own.
 ARG NODE_EXTRA_CA_CERTS=""
 ENV DEBIAN_FRONTEND=noninteractive
@@ -27,7 +30,7 @@ COPY deploy/bundle.ts ./deploy/
 COPY src ./src
 RUN npm run build && cp -a dist /runtime/app/dist && chmod 0755 /runtime/app/dist/main.js
 
-FROM debian:trixie-slim
+FROM ${BASE}
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates libstdc++6 p11-kit p11-kit-modules softhsm2 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /var/cache/debconf/* \

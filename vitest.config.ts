@@ -10,6 +10,7 @@ export default defineConfig({
       { test: { name: 'unit', ...turn(0), include: ['test/unit/**/*.test.ts', 'test/vectors/**/*.test.ts', 'test/contract/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'seal', ...turn(1), include: ['test/seal/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       { test: { name: 'api', ...turn(2), include: ['test/api/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { name: 'advisories', ...turn(2), include: ['test/advisories/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       { test: { name: 'fuzz', ...turn(2), include: ['test/fuzz/**/*.test.ts'], testTimeout: 900_000, hookTimeout: 120_000 } },
       { test: { name: 'clients', ...turn(3), include: ['test/clients/**/*.test.ts'], ...slow } },
       { test: { name: 'operator', ...turn(4), include: ['test/operator/**/*.test.ts'], ...slow } },

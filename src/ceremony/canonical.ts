@@ -20,3 +20,8 @@ export function canonicalJson(value: Json): string {
 export function digestOf(value: Json): string {
   return `sha256:${createHash('sha256').update(canonicalJson(value)).digest('hex')}`;
 }
+
+/** Whether a text is in the form of a digest: `sha256:` and 64 hex digits. */
+export function isDigest(text: string): boolean {
+  return /^sha256:[0-9a-f]{64}$/.test(text);
+}

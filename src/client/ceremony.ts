@@ -4,7 +4,7 @@ import { VaultClientError } from './errors.ts';
 
 /** Body of PUT sys/ceremony/{id}, by the names of the API. */
 export interface CeremonyRequest {
-  readonly type: 'rotate-recovery' | 'generate-root' | 'break-glass' | 'seal-migration';
+  readonly type: 'rotate-recovery' | 'generate-root' | 'break-glass' | 'seal-migration' | 'record';
   readonly digest: string;
   readonly ceremony: { readonly namespace: string; readonly name: string };
   readonly threshold?: number;
@@ -20,7 +20,7 @@ export interface CeremonyRequest {
 export interface CeremonyState {
   readonly id: string;
   readonly digest: string;
-  readonly state: 'collecting' | 'proving' | 'committed' | 'cancelled';
+  readonly state: 'collecting' | 'proving' | 'committed' | 'cancelled' | 'recorded';
   readonly nonce: string;
   /** Shares that are needed. */
   readonly threshold: number;
@@ -65,6 +65,14 @@ export interface CeremonyMessages {
 export type Reply<T> =
   | { readonly ok: true; readonly body: T }
   | { readonly ok: false; readonly status: number; readonly message: string };
+
+interface EngineSignature {
+  /** engine-statement.ts; an engine before it signs the head alone. */
+  readonly statement?: string;
+  readonly publicKey: string;
+  readonly signature: string;
+  readonly engineTime: string;
+}
 
 interface Options {
   readonly signal?: AbortSignal;
@@ -121,13 +129,10 @@ export class CeremonyCalls {
     }));
   }
 
-  /** The engine's signature over the head of the evidence. */
-  attest(
-    id: string,
-    head: string,
-    options: Options,
-  ): Promise<Reply<{ readonly publicKey: string; readonly signature: string; readonly engineTime: string }>> {
+  /** The engine's signature over the head of the evidence, and what it knows of the ceremony; 404: not on record. */
+  attest(id: string, head: string, options: Options): Promise<Reply<EngineSignature>> {
     return this.#call('POST', `sys/ceremony/${id}/attest`, { head }, options, (body) => ({
+      ...(body['statement'] === undefined ? {} : { statement: textOf(body['statement']) }),
       publicKey: textOf(body['public_key']),
       signature: textOf(body['signature']),
       engineTime: textOf(body['engine_time']),
@@ -149,7 +154,7 @@ export class CeremonyCalls {
   }
 }
 
-const STATES: readonly string[] = ['collecting', 'proving', 'committed', 'cancelled'];
+const STATES: readonly string[] = ['collecting', 'proving', 'committed', 'cancelled', 'recorded'];
 
 function readState(body: JsonObject): CeremonyState {
   const state = textOf(body['state']);

@@ -51,6 +51,8 @@ export interface InitRequest {
   readonly omit_root_token?: true;
   /** A repeated call with the same id and request gets the same answer, never a second set of shares. */
   readonly ceremony_id: string;
+  /** Of the plan, for the engine's signature over the evidence. */
+  readonly ceremony_digest?: string;
 }
 
 /** Answer of PUT sys/init. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { proveShare } from '../../src/ceremony/share-proof.ts';
 import { possessionText } from '../../src/ceremony/statement.ts';
 import { Secret } from '../../src/lib/secret.ts';
+import { getJson, jsonPut } from '../../src/engine/logical/storage.ts';
 import { makeToken, SOFTHSM, type TestToken } from '../seal/support.ts';
 import { TestEngine } from './support/engine.ts';
 import { asOperator, operatorConfig } from './support/operator.ts';
@@ -45,10 +46,15 @@ const backend = async (): Promise<any> => (await engine.call('GET', 'sys/seal-ba
 const value = async (): Promise<unknown> => (await engine.call('GET', 'kv/a')).body.data?.value;
 const digest = `sha256:${'e'.repeat(64)}`;
 
-async function begin(id: string, custodians: readonly string[], threshold: number): Promise<void> {
+async function begin(
+  id: string,
+  custodians: readonly string[],
+  threshold: number,
+  type = 'break-glass',
+): Promise<void> {
   const begun = await operator('PUT', `sys/ceremony/${id}`, {
     ceremony: { namespace: 'vaults', name: 'glass' },
-    type: 'break-glass',
+    type,
     digest,
     threshold,
     custodians: custodians.map((name) => ({ name, pgp_key: people[name]?.publicKey })),
@@ -60,18 +66,26 @@ async function begin(id: string, custodians: readonly string[], threshold: numbe
   }
 }
 
-/** Turns the seal on; the shares, in hex. */
-async function turnOn(id: string): Promise<string[]> {
-  await begin(id, names, 2);
+/** The new shares of a ceremony, in hex. */
+async function sharesOf(id: string): Promise<string[]> {
   const { shares } = (await operator('GET', `sys/ceremony/${id}/messages`)).body;
   const opened = await Promise.all(names.map(async (name) => (await people[name]?.open(shares[name])) ?? ''));
   canaries.push(...opened);
-  for (const [index, custodian] of names.entries()) {
-    using share = Secret.own(new Uint8Array(Buffer.from(opened[index] ?? '', 'hex')));
-    const text = possessionText({ namespace: 'vaults', name: 'glass', uid: id, digest }, custodian);
-    const proof = proveShare(share, text);
-    expect((await engine.call('POST', `sys/ceremony/${id}/prove`, { custodian, proof })).status).toBe(200);
-  }
+  return opened;
+}
+
+function prove(id: string, custodian: string, share = ''): ReturnType<TestEngine['call']> {
+  using secret = Secret.own(new Uint8Array(Buffer.from(share, 'hex')));
+  const text = possessionText({ namespace: 'vaults', name: 'glass', uid: id, digest }, custodian);
+  return engine.call('POST', `sys/ceremony/${id}/prove`, { custodian, proof: proveShare(secret, text) });
+}
+
+/** Turns the seal on; the shares, in hex. */
+async function turnOn(id: string): Promise<string[]> {
+  await begin(id, names, 2);
+  const opened = await sharesOf(id);
+  for (const [index, custodian] of names.entries())
+    expect((await prove(id, custodian, opened[index])).status).toBe(200);
   expect((await engine.call('GET', `sys/ceremony/${id}`)).body.state).toBe('committed');
   await expect.poll(async () => (await backend()).fully_wrapped, { timeout: 20_000 }).toBe(true);
   return opened;
@@ -111,6 +125,27 @@ describe('the break-glass seal', () => {
     const { break_glass: who } = (await operator('GET', 'sys/recovery-shares')).body;
     expect(who).toMatchObject({ threshold: 2, holders: names.map((name) => ({ name })) });
     expect(engine.logLines.join('')).toContain('can open this vault without its HSM');
+  });
+
+  test('waits under a purpose of its own: in the place of the recovery key it opens nothing', async () => {
+    const { barrier } = engine.vault;
+    await begin('glass-waiting', names, 2);
+    const waiting = await getJson<any>(barrier, 'core/ceremony');
+    expect(waiting.pending.purpose).toBe('pending-break-glass-key');
+    await operator('DELETE', 'sys/ceremony/glass-waiting');
+
+    await begin('rotate-1', names, 2, 'rotate-recovery');
+    const shares = await sharesOf('rotate-1');
+    for (const name of ['ada', 'grace']) await prove('rotate-1', name, shares[names.indexOf(name)]);
+    const record = await getJson<any>(barrier, 'core/ceremony');
+    expect(record.pending.purpose).toBe('pending-recovery-key');
+    for (const purpose of ['pending-recovery-key', 'pending-break-glass-key', undefined]) {
+      const pending = { ...record.pending, blob: waiting.pending.blob, purpose };
+      await barrier.write([jsonPut('core/ceremony', { ...record, pending })]);
+      expect((await prove('rotate-1', 'joan', shares[2])).status).toBe(500);
+      expect((await engine.call('GET', 'sys/ceremony/rotate-1')).body.state).toBe('proving');
+    }
+    await operator('DELETE', 'sys/ceremony/rotate-1');
   });
 
   test('follows the root key, and new keys of the HSM', async () => {

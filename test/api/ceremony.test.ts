@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isShareProof, proofKeyOf, proveShare } from '../../src/ceremony/share-proof.ts';
+import { readEngineStatement } from '../../src/ceremony/engine-statement.ts';
 import { possessionText } from '../../src/ceremony/statement.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { TestEngine } from './support/engine.ts';
@@ -29,6 +30,7 @@ beforeAll(async () => {
     recovery_custodians: ['ada', 'grace', 'edith'],
     root_token_pgp_key: people['ada']?.publicKey,
     ceremony_id: 'first',
+    ceremony_digest: digest('9'),
   });
   expect(status).toBe(200);
   engine.root = (await people['ada']?.open(body.root_token)) ?? '';
@@ -324,17 +326,69 @@ describe('ceremonies of before', () => {
   });
 });
 
-test('the engine signs the end of a log of evidence, always with the same key', async () => {
+describe('the engine signs the end of a log of evidence', () => {
   const head = digest('d');
-  const { body } = await operator('POST', 'sys/ceremony/root-6/attest', { head });
-  const key = createPublicKey({ key: Buffer.from(body.public_key, 'base64'), format: 'der', type: 'spki' });
-  const said = Buffer.from(`SealedVault evidence v1\n${head}\n`);
-  expect(verify(null, said, key, Buffer.from(body.signature, 'base64'))).toBe(true);
-  await engine.restart();
-  expect((await operator('POST', 'sys/ceremony/root-6/attest', { head })).body.public_key).toBe(
-    body.public_key,
-  );
-  expect((await operator('POST', 'sys/ceremony/root-6/attest', { head: 'x' })).status).toBe(400);
+  const signed = async (id: string): Promise<any> => {
+    const { status, body } = await operator('POST', `sys/ceremony/${id}/attest`, { head });
+    expect(status).toBe(200);
+    const key = createPublicKey({ key: Buffer.from(body.public_key, 'base64'), format: 'der', type: 'spki' });
+    expect(verify(null, Buffer.from(body.statement), key, Buffer.from(body.signature, 'base64'))).toBe(true);
+    return { ...body, said: readEngineStatement(body.statement) };
+  };
+
+  test('with its vault, the plan, and how far the ceremony came in it; always by the same key', async () => {
+    const { said, engine_time: time, public_key: key } = await signed('root-6');
+    const { cluster_id: cluster } = (await engine.call('GET', 'sys/seal-status')).body;
+    expect(said).toEqual({
+      cluster,
+      uid: 'root-6',
+      digest: digest('b'),
+      type: 'generate-root',
+      state: 'committed',
+      given: 2,
+      proven: 0,
+      custodians: 0,
+      evidence: head,
+      time,
+    });
+    expect((await signed('first')).said).toMatchObject({
+      digest: digest('9'),
+      type: 'initialize',
+      state: 'committed',
+      custodians: 3,
+    });
+    expect((await signed('many-20')).said).toMatchObject({ state: 'cancelled', given: 0 });
+    await engine.restart();
+    expect((await signed('root-6')).public_key).toBe(key);
+    expect((await operator('POST', 'sys/ceremony/root-6/attest', { head: 'x' })).status).toBe(400);
+  });
+
+  test('of ceremonies on record only, whatever else the caller says', async () => {
+    for (const id of ['never', 'many-1', '..%2Fholders'])
+      expect((await operator('POST', `sys/ceremony/${id}/attest`, { head })).status).not.toBe(200);
+    const more = { head, digest: digest('f'), state: 'committed', type: 'rotate-recovery', cluster: 'x' };
+    const { body } = await operator('POST', 'sys/ceremony/many-20/attest', more);
+    expect(readEngineStatement(body.statement)).toMatchObject({ state: 'cancelled', digest: digest('b') });
+  });
+
+  test('of people alone, when the operator put it on record; it disturbs no other ceremony', async () => {
+    const drill = { ceremony: { namespace: 'vaults', name: 'drill' }, type: 'record', digest: digest('c') };
+    const { body: before } = await operator('PUT', 'sys/ceremony/root-8', rootToken('1h'));
+    expect((await anybody('PUT', 'sys/ceremony/drill-1', drill)).status).toBe(403);
+    for (const wrong of [{ ttl: '1h' }, { threshold: 2 }, { digest: 'x' }])
+      expect((await operator('PUT', 'sys/ceremony/drill-1', { ...drill, ...wrong })).status).toBe(400);
+    expect(await operator('PUT', 'sys/ceremony/drill-1', drill)).toMatchObject({
+      status: 200,
+      body: { state: 'recorded', nonce: '' },
+    });
+    expect((await operator('PUT', 'sys/ceremony/drill-1', drill)).status).toBe(200);
+    expect((await operator('PUT', 'sys/ceremony/drill-1', rootToken('1h'))).status).toBe(409);
+    expect((await signed('drill-1')).said).toMatchObject({ type: 'record', state: 'recorded' });
+    expect((await submit('drill-1', shares['ada'])).status).toBe(400);
+    expect((await operator('DELETE', 'sys/ceremony/drill-1')).status).toBe(400);
+    expect((await statusOf('root-8')).nonce).toBe(before.nonce);
+    await operator('DELETE', 'sys/ceremony/root-8');
+  });
 });
 
 test('a sealed vault has no ceremony to show', async () => {

@@ -1,5 +1,10 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { canonicalJson, digestOf } from '../../src/ceremony/canonical.ts';
+import {
+  engineStatementText,
+  engineStatementV1,
+  type EngineStatement,
+} from '../../src/ceremony/engine-statement.ts';
 import { appended, type EvidenceEntry, headOf } from '../../src/ceremony/evidence.ts';
 import { commitmentTo } from '../../src/ceremony/key-test.ts';
 import { proofKeyOf, proveShare } from '../../src/ceremony/share-proof.ts';
@@ -102,7 +107,7 @@ export function wholeEvidence(gnupg: Gnupg, manifest: JsonObject): JsonObject {
     entries,
     statements,
     proofs,
-    attestation: attestationOf(headOf(entries, name.digest)),
+    attestation: attestationOf({ manifest, entries } as never),
   } as never;
 }
 
@@ -110,14 +115,49 @@ const engine = generateKeyPairSync('ed25519');
 /** Base64 of the engine's public key. */
 export const ENGINE_KEY: string = engine.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
 
-export function attestationOf(head: string): JsonObject {
-  const signature = sign(null, Buffer.from(`SealedVault evidence v1\n${head}\n`), engine.privateKey);
+interface Attested {
+  readonly manifest: JsonObject & { readonly clusterId: string; readonly ceremony: { readonly uid: string } };
+  readonly entries: readonly EvidenceEntry[];
+}
+
+/** What an engine signs over evidence; `claims` is what it says otherwise. */
+export function attestationOf(evidence: JsonObject, claims: Partial<EngineStatement> = {}): JsonObject {
+  const { manifest, entries } = evidence as unknown as Attested;
+  const digest = digestOf(manifest);
+  const time = entries.at(-1)?.time ?? '';
+  const committed = entries.some(({ step }: EvidenceEntry) => step === 'committed');
+  const statement = engineStatementText({
+    cluster: manifest.clusterId,
+    uid: manifest.ceremony.uid,
+    digest,
+    type: 'rotate-recovery',
+    state: committed ? 'committed' : 'cancelled',
+    given: 2,
+    proven: committed ? 2 : 0,
+    custodians: 2,
+    evidence: headOf(entries, digest),
+    time,
+    ...claims,
+  });
   return {
-    head,
+    head: headOf(entries, digest),
+    statement,
     publicKey: ENGINE_KEY,
-    signature: signature.toString('base64'),
-    engineTime: '2026-11-26T00:00:00.000Z',
+    signature: signByEngine(statement),
+    engineTime: time,
   };
+}
+
+/** What an engine signed before it said what it knows. */
+export function attestationV1(evidence: JsonObject): JsonObject {
+  const { statement: _, ...rest } = attestationOf(evidence);
+  const { manifest, entries } = evidence as unknown as Attested;
+  const signature = signByEngine(engineStatementV1(headOf(entries, digestOf(manifest))));
+  return { ...rest, signature };
+}
+
+export function signByEngine(text: string): string {
+  return sign(null, Buffer.from(text), engine.privateKey).toString('base64');
 }
 
 /** The text as the operator stores it. */

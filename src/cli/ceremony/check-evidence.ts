@@ -21,7 +21,7 @@ export async function checkEvidence(evidence: Evidence, known: Known): Promise<r
     ...checkChain(evidence),
     ...(await checkStatements(evidence, heads(evidence), { ...known, open })),
     ...checkProofs(evidence, { ...known, open }),
-    ...checkAttestation(evidence, known),
+    ...checkAttestation(evidence, known, wasAbandoned(entries)),
     ...(entries.length === 0 ? [wrong(`The log of ${plan.manifest.ceremony.name} is empty.`)] : []),
   ];
 }

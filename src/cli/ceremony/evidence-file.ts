@@ -29,6 +29,8 @@ export interface Proof {
 /** What the engine signed. */
 export interface Attestation {
   readonly head: string | undefined;
+  /** engine-statement.ts; undefined from engines that signed the head alone. */
+  readonly statement: string | undefined;
   /** Base64 of SPKI. */
   readonly publicKey: string;
   readonly signature: string;
@@ -68,6 +70,7 @@ const proof: z.ZodType<Proof> = z.object({
 const attestation: z.ZodType<Attestation> = z
   .object({
     head: z.string().optional(),
+    statement: z.string().max(1024).optional(),
     public_key: z.string().optional(),
     publicKey: z.string().optional(),
     signature: z.string(),
@@ -76,6 +79,7 @@ const attestation: z.ZodType<Attestation> = z
   })
   .transform((found) => ({
     head: found.head,
+    statement: found.statement,
     publicKey: found.publicKey ?? found.public_key ?? '',
     signature: found.signature,
     engineTime: found.engineTime ?? found.engine_time ?? '',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDigest } from '../../ceremony/canonical.ts';
 import { type CustodianKey, inspectCustodianKey } from '../../ceremony/pgp.ts';
 import { fromBase64, text, toBase64, utf8 } from '../../lib/bytes.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -12,6 +13,7 @@ import type { Seal, SealType } from '../seal/seal.ts';
 import { createShamirSeal } from '../seal/shamir.ts';
 import type { InitOutcome, InitRequest } from '../sys/port.ts';
 import { holdersPut } from './ceremony/holders.ts';
+import { INITIALIZATION } from './ceremony/initialization.ts';
 import {
   checkCounts,
   type HandedOut,
@@ -21,8 +23,6 @@ import {
   type Split,
 } from './quorum/hand-out.ts';
 import { recoveryConfigPut, recoveryKeyPut, sealConfigPut, storedKeyPut } from './seal-store.ts';
-
-const RESULT_PATH = 'core/init-result';
 
 export interface InitOptions {
   readonly physical: Physical;
@@ -68,6 +68,10 @@ export async function checkInit(request: InitRequest, options: InitOptions): Pro
     (keys.length !== shares || (request.rootTokenPgpKey === undefined && !request.omitRootToken))
   ) {
     return `ceremony_id needs ${wanted.keysName} and either root_token_pgp_key or omit_root_token: only ciphertext is kept`;
+  }
+  if (request.ceremonyDigest !== undefined) {
+    if (request.ceremonyId === undefined) return 'ceremony_digest belongs to ceremony_id';
+    if (!isDigest(request.ceremonyDigest)) return 'ceremony_digest must be sha256: and 64 hex digits';
   }
   const names = request.recoveryCustodians;
   if (names !== undefined && (type === 'shamir' || names.length !== shares || new Set(names).size !== shares))
@@ -158,11 +162,13 @@ export async function initialize(checked: CheckedInit, options: InitOptions): Pr
   };
   if (request.ceremonyId !== undefined) {
     const kept = {
+      ceremonyId: request.ceremonyId,
+      planDigest: request.ceremonyDigest,
       digest: digest(request),
       keys: outcome.keys.map(toBase64),
       rootToken: outcome.rootToken,
     };
-    await barrier.put(RESULT_PATH, utf8(JSON.stringify(kept)));
+    await barrier.put(INITIALIZATION, utf8(JSON.stringify(kept)));
   }
   barrier.seal();
   await physical.write(staging.dump());
@@ -226,7 +232,7 @@ async function sealRecords(
 /** @returns the answer that an initialization with the same ceremony_id and the same request got. */
 export async function repeatedInit(request: InitRequest, barrier: Barrier): Promise<InitOutcome | undefined> {
   if (request.ceremonyId === undefined) return undefined;
-  const bytes = await barrier.get(RESULT_PATH);
+  const bytes = await barrier.get(INITIALIZATION);
   if (bytes === undefined) return undefined;
   const kept = JSON.parse(text(bytes)) as { digest: string; keys: string[]; rootToken: string };
   if (kept.digest !== digest(request)) return undefined;
@@ -249,6 +255,7 @@ function digest(request: InitRequest): string {
     request.rootTokenPgpKey,
     request.omitRootToken,
     ...(request.recoveryCustodians === undefined ? [] : [request.recoveryCustodians]),
+    ...(request.ceremonyDigest === undefined ? [] : [{ ceremonyDigest: request.ceremonyDigest }]),
   ];
   return createHash('sha256').update(JSON.stringify(frozen)).digest('hex');
 }

@@ -198,6 +198,7 @@ async function judge(context: Context, policies: readonly string[]): Promise<Res
   const decision = acl.allow({
     operation,
     path: request.path,
+    caseless: row?.path.caselessName === true,
     parameters: () => call?.parameters() ?? request.body,
     folded: row?.path.folded,
     wrapTtl: request.wrapTtl,

@@ -60,6 +60,8 @@ export interface PathRow<F extends Fields> {
    * a record up to its first variable, or as a whole.
    */
   readonly record?: string | false;
+  /** The record's name has no case: a rule of a policy on one spelling of it is one on all. */
+  readonly caselessName?: true;
   /** The body is data with names of the client's choice. */
   readonly arbitrary?: true;
   /** Names of fields match without regard to case, as where Vault decodes the body by itself. */
@@ -88,6 +90,7 @@ export interface Path {
   readonly record: string | undefined;
   /** Names of fields that policies judge in lower case. */
   readonly folded: ReadonlySet<string>;
+  readonly caselessName: boolean;
   call(request: LogicalRequest, values: PathValues): Call;
   /** Calls and handles at once: for requests that no policy judges. */
   handle(request: LogicalRequest, values: PathValues): Promise<Response> | Response;
@@ -157,6 +160,7 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
         (name) => row.fields[name]?.fold === true || row.fields[name]?.caseless === true,
       ),
     ),
+    caselessName: row.caselessName === true,
     call,
     handle: (request, values) => call(request, values).handle(request),
   };

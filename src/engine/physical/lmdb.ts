@@ -1,6 +1,7 @@
 import { open } from 'lmdb';
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import {
   assertKeys,
   isStorableKey,
@@ -137,9 +138,17 @@ function claim(path: string): Promise<Server> {
   });
 }
 
+// LMDB makes files that everybody may read, and the folder may be one that somebody else made.
+function keepPrivate(path: string): void {
+  for (const name of readdirSync(path).filter((each) => each.endsWith('.mdb'))) {
+    const file = join(path, name);
+    if (statSync(file).uid === process.getuid?.()) chmodSync(file, 0o600);
+  }
+}
+
 function openEnvironment(path: string): Environment {
   try {
-    return open<Uint8Array, string>({
+    const environment = open<Uint8Array, string>({
       path,
       // Otherwise a name with a dot in it, such as vault.d, is taken for a file.
       noSubdir: false,
@@ -147,6 +156,8 @@ function openEnvironment(path: string): Environment {
       overlappingSync: false,
       maxReaders: 126,
     });
+    keepPrivate(path);
+    return environment;
   } catch (cause) {
     throw new PhysicalError('the storage folder cannot be opened', { cause, ...UNUSABLE });
   }

@@ -28,6 +28,8 @@ export interface AclRequest {
   readonly operation: AclOperation;
   /** Below /v1/, with the mount. */
   readonly path: string;
+  /** The path names a record without regard to case: what a rule on any spelling of it refuses is refused. */
+  readonly caseless?: boolean;
   /** The fields as the endpoint gets them; asked for where a rule looks at them. */
   readonly parameters?: () => JsonObject;
   /** Names of fields that are judged in lower case. */
@@ -62,19 +64,31 @@ interface CompiledRule {
 
 /**
  * @param policies in any order; the policy named `root` grants everything
- * @param subject whom `{{…}}` in a rule's path is about; a rule whose template has no value is dropped
+ * @param subject whom `{{…}}` in a rule's path is about; a rule whose template has no value is dropped. Where a value is
+ *   refused, nobody can tell which paths the rule restricts: whatever it could be about is denied, but for exact rules.
  */
 export function compileAcl(policies: readonly Policy[], subject?: TemplateSubject): Acl {
   if (policies.some(({ name }) => name === 'root')) return rootAcl;
   const byPath = new Map<string, Grant>();
+  const unclear = new Set<string>();
   for (const { rules, templates = STRICT } of policies) {
     for (const rule of rules) {
       const path = isTemplate(rule.path) ? renderPath(rule.path, subject, templates) : rule.path;
       if (path === undefined) continue;
+      if (typeof path === 'object') {
+        unclear.add(beforeValues(rule.path));
+        continue;
+      }
       byPath.set(path, mergeGrants(byPath.get(path) ?? NOTHING, rule));
     }
   }
-  return new CompiledAcl([...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant })));
+  const rules = [...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant }));
+  return new CompiledAcl(rules, [...unclear]);
+}
+
+// What every path that a template may stand for begins with.
+function beforeValues(template: string): string {
+  return template.slice(0, template.search(/\{\{|\+/));
 }
 
 /** @returns whether some rule needs a subject to be compiled for. */
@@ -111,6 +125,7 @@ const NEEDED: Readonly<Record<Exclude<AclOperation, 'help'>, Capability>> = {
 const WITH_PARAMETERS: readonly AclOperation[] = ['create', 'read', 'update', 'patch', 'recover'];
 const NO_PARAMETERS = (): JsonObject => ({});
 const NONE: ReadonlySet<string> = new Set();
+const DENIED: Grant = { ...NOTHING, capabilities: new Set(['deny']) };
 
 class CompiledAcl implements Acl {
   readonly #exact = new Map<string, CompiledRule>();
@@ -118,8 +133,15 @@ class CompiledAcl implements Acl {
   /** Of the prefixes, longest first. */
   readonly #prefixLengths: readonly number[];
   readonly #segments: readonly CompiledRule[];
+  /** Beginnings of the paths of rules whose values were refused. */
+  readonly #unclear: readonly string[];
+  readonly #rules: readonly CompiledRule[];
+  /** The same rules in lower case; made when it is first asked for. */
+  #folded: CompiledAcl | undefined;
 
-  constructor(rules: readonly CompiledRule[]) {
+  constructor(rules: readonly CompiledRule[], unclear: readonly string[]) {
+    this.#rules = rules;
+    this.#unclear = unclear;
     for (const rule of rules) {
       if (rule.pattern.kind === 'exact') this.#exact.set(rule.pattern.stem, rule);
       if (rule.pattern.kind === 'prefix') this.#prefixes.set(rule.pattern.stem, rule);
@@ -130,7 +152,15 @@ class CompiledAcl implements Acl {
     this.#segments = rules.filter(({ pattern }) => pattern.kind === 'segments');
   }
 
-  allow({ operation, path, parameters = NO_PARAMETERS, folded = NONE, wrapTtl }: AclRequest): AclVerdict {
+  allow(request: AclRequest): AclVerdict {
+    const verdict = this.#judge(request);
+    if (request.caseless !== true || !verdict.allowed) return verdict;
+    const acl = (this.#folded ??= inLowerCase(this.#rules, this.#unclear));
+    const folded = acl.#judge({ ...request, path: request.path.toLowerCase() });
+    return { ...folded, sudo: verdict.sudo && folded.sudo };
+  }
+
+  #judge({ operation, path, parameters = NO_PARAMETERS, folded = NONE, wrapTtl }: AclRequest): AclVerdict {
     if (operation === 'help') return { allowed: true, sudo: false };
     const grant = this.#deciding(path, operation === 'list');
     if (grant === undefined) return { allowed: false, sudo: false, reason: 'no rule' };
@@ -182,6 +212,7 @@ class CompiledAcl implements Acl {
     const path = requested.replace(/^\/+/, '');
     const exact = this.#exact.get(path);
     if (exact !== undefined) return exact.grant;
+    if (this.#unclear.some((beginning) => `${path}/`.startsWith(beginning))) return DENIED;
     if (!list || !path.endsWith('/')) return mostSpecific(this.#candidates(path))?.grant;
     const trimmed = path.slice(0, -1);
     return (
@@ -206,6 +237,19 @@ class CompiledAcl implements Acl {
     }
     return undefined;
   }
+}
+
+function inLowerCase(rules: readonly CompiledRule[], unclear: readonly string[]): CompiledAcl {
+  const byPath = new Map<string, Grant>();
+  for (const { pattern, grant } of rules) {
+    const path = `${pattern.stem}${pattern.open ? '*' : ''}`.toLowerCase();
+    byPath.set(path, mergeGrants(byPath.get(path) ?? NOTHING, grant));
+  }
+  const folded = [...byPath].map(([path, grant]) => ({ pattern: compilePattern(path), grant }));
+  return new CompiledAcl(
+    folded,
+    unclear.map((beginning) => beginning.toLowerCase()),
+  );
 }
 
 function mostSpecific(rules: readonly CompiledRule[]): CompiledRule | undefined {

@@ -50,19 +50,25 @@ export function renderTemplate(
   return rendered;
 }
 
-/** A rule's path with its values; undefined when one is missing, or could make the path match more than was meant. */
+/**
+ * A rule's path with its values.
+ * @returns undefined when one is missing; refused when one could make the path match more, or less, than was meant
+ */
 export function renderPath(
   template: string,
   subject: TemplateSubject | undefined,
   limits: TemplateLimits,
-): string | undefined {
+): string | undefined | { readonly refused: true } {
   if (subject === undefined) return undefined;
-  return renderTemplate(template, (directive) => {
+  let refused = false;
+  const rendered = renderTemplate(template, (directive) => {
     const found = lookUp(directive, subject);
     if (typeof found !== 'string' || found === '') return undefined;
-    if (!limits.wildcards && /[*+]/.test(found)) return undefined;
-    return limits.slashes || !found.includes('/') ? found : undefined;
+    refused ||= !limits.wildcards && /[*+]/.test(found);
+    refused ||= !limits.slashes && found.includes('/');
+    return found;
   });
+  return rendered !== undefined && refused ? { refused } : rendered;
 }
 
 /** The value of a directive that begins with `identity.`. */

@@ -118,11 +118,14 @@ export interface SealCallOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of a new key that is not in force yet: its blob is worth nothing in the place of one that is. */
+export type PendingPurpose = 'pending-recovery-key' | 'pending-break-glass-key';
+
 /** What a blob is bound to. */
 export interface SealContext {
   /** The vault's UUID, from the plaintext seal configuration. */
   readonly clusterId: string;
-  readonly purpose: 'root-key' | 'recovery-key' | 'seal-wrap' | 'self-test';
+  readonly purpose: 'root-key' | 'recovery-key' | 'seal-wrap' | 'self-test' | PendingPurpose;
 }
 
 export interface SealHealth {

@@ -6,7 +6,14 @@ export interface CeremonyRefusal {
   readonly status: 400 | 403 | 404 | 409 | 500;
 }
 
-export const CEREMONY_TYPES = ['rotate-recovery', 'generate-root', 'break-glass', 'seal-migration'] as const;
+/** `record` asks for nothing: it is a ceremony of people alone, kept so that its evidence can be signed. */
+export const CEREMONY_TYPES = [
+  'rotate-recovery',
+  'generate-root',
+  'break-glass',
+  'seal-migration',
+  'record',
+] as const;
 export type CeremonyType = (typeof CEREMONY_TYPES)[number];
 
 /** A person as a plan has them. */
@@ -36,7 +43,7 @@ export interface CeremonyPlan {
   readonly dryRun?: true;
 }
 
-export type CeremonyState = 'collecting' | 'proving' | 'committed' | 'cancelled';
+export type CeremonyState = 'collecting' | 'proving' | 'committed' | 'cancelled' | 'recorded';
 
 /** Where a ceremony stands; nothing in it is secret. */
 export interface CeremonyStatus {
@@ -119,11 +126,17 @@ export interface CeremonyPort {
   breakGlass(): Promise<Omit<RecoveryHolders, 'generation'> | undefined>;
   /** Wipes shares that are in memory. */
   close(): void;
-  /** The engine's signature over the end of a log of evidence. */
+  /** The engine's signature over the end of a log of evidence and what the engine itself knows of the ceremony. */
   attest(
     id: string,
     head: string,
   ): Promise<
-    { readonly publicKey: string; readonly signature: string; readonly engineTime: string } | CeremonyRefusal
+    | {
+        readonly statement: string;
+        readonly publicKey: string;
+        readonly signature: string;
+        readonly engineTime: string;
+      }
+    | CeremonyRefusal
   >;
 }

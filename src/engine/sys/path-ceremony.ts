@@ -1,3 +1,4 @@
+import { isDigest } from '../../ceremony/canonical.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, empty, type Response } from '../logical/response.ts';
@@ -196,7 +197,7 @@ function lastPaths(port: CeremonyPort): Path[] {
     }),
     path({
       pattern: 'ceremony/:id/attest',
-      synopsis: 'The engine’s signature over the end of a log of evidence.',
+      synopsis: 'The engine’s signature over a ceremony on record: vault, plan, state and end of its log.',
       access: 'unauthenticated',
       fields: { id, head: { type: 'string', description: 'sha256: and 64 hex digits.', default: '' } },
       operations: {
@@ -204,12 +205,11 @@ function lastPaths(port: CeremonyPort): Path[] {
           summary: 'Sign. Operator only.',
           handler: async ({ clientName }, values) => {
             if (!port.isOperator(clientName)) return forbidden;
-            if (!/^sha256:[0-9a-f]{64}$/.test(values.head))
-              return badRequest('head must be sha256: and 64 hex digits');
+            if (!isDigest(values.head)) return badRequest('head must be sha256: and 64 hex digits');
             const outcome = await port.attest(values.id, values.head);
             if ('refused' in outcome) return refusal(outcome);
-            const { publicKey, signature, engineTime } = outcome;
-            return raw({ public_key: publicKey, signature, engine_time: engineTime });
+            const { statement, publicKey, signature, engineTime } = outcome;
+            return raw({ statement, public_key: publicKey, signature, engine_time: engineTime });
           },
         },
       },

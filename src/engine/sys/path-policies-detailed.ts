@@ -32,6 +32,7 @@ export function detailedPolicyPaths({ policies }: SysPort): Path[] {
     }),
     path({
       pattern: 'policies/detailed/acl/*name',
+      caselessName: true,
       synopsis: 'Read an access control policy.',
       fields: { name: { type: 'string', description: 'The name of the policy.', required: true } },
       operations: {

@@ -62,6 +62,7 @@ export function policyPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'policies/acl/*name',
+      caselessName: true,
       record: 'policy/*name',
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: { name: nameField, policy: { type: 'string', description: 'The rules of the policy.' } },
@@ -102,6 +103,7 @@ export function policyPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'policy/*name',
+      caselessName: true,
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: {
         name: nameField,

@@ -220,6 +220,8 @@ export interface InitRequest {
   readonly omitRootToken: boolean;
   /** Makes the call repeatable: the same id and request get the same answer. */
   readonly ceremonyId: string | undefined;
+  /** Of the plan that people agreed to. */
+  readonly ceremonyDigest?: string | undefined;
   readonly clientName: LogicalRequest['clientName'];
   readonly signal: AbortSignal;
 }

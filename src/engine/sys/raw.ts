@@ -120,6 +120,11 @@ function initPath(port: RawPort): Path {
         type: 'string',
         description: 'Makes the call repeatable: the same id and request get the same, PGP-encrypted answer.',
       },
+      ceremony_digest: {
+        type: 'string',
+        description:
+          'Of the plan that people agreed to, which evidence is signed for: sha256: and 64 hex digits.',
+      },
     },
     operations: {
       read: {
@@ -141,6 +146,7 @@ function initPath(port: RawPort): Path {
             rootTokenPgpKey: values.root_token_pgp_key === '' ? undefined : values.root_token_pgp_key,
             omitRootToken: values.omit_root_token,
             ceremonyId: values.ceremony_id === '' ? undefined : values.ceremony_id,
+            ceremonyDigest: values.ceremony_digest === '' ? undefined : values.ceremony_digest,
             clientName: request.clientName,
             signal: request.signal,
           });

@@ -5,6 +5,7 @@ import type { ReconcileResult } from '../runtime/runtime.ts';
 import { proofKeysOf, sharesInForce } from './acts/in-force.ts';
 import { recordProofs, tokenOf } from './acts/outcome.ts';
 import type { Evidence } from './evidence/evidence.ts';
+import { manifestDigest } from './plan/manifest.ts';
 import { type Prover, proverWith } from './receipts/judge.ts';
 import type { CeremonyRun } from './run.ts';
 import type { CeremonyPhase } from './spec.ts';
@@ -45,11 +46,27 @@ async function seal(run: CeremonyRun, evidence: Evidence): Promise<boolean> {
   const client = await run.client();
   if (client === undefined) return false;
   const { signal } = run.context;
-  const { uid } = evidence.bundle.manifest.ceremony;
-  const reply = await new CeremonyCalls(client).attest(uid, head, { signal });
-  if (!reply.ok) return false;
+  const { manifest } = evidence.bundle;
+  const { uid, namespace, name } = manifest.ceremony;
+  const calls = new CeremonyCalls(client);
+  let reply = await calls.attest(uid, head, { signal });
+  if (!reply.ok && reply.status === 404 && isOfPeopleAlone(evidence)) {
+    const digest = manifestDigest(manifest);
+    const kept = await calls.open(uid, { type: 'record', digest, ceremony: { namespace, name } }, { signal });
+    if (kept.ok) reply = await calls.attest(uid, head, { signal });
+  }
+  // An engine that no longer knows what it did says nothing of it, however often it is asked.
+  if (!reply.ok) return reply.status === 404;
   evidence.attest({ head, ...reply.body });
   return true;
+}
+
+// A drill; what ended before the engine was asked; an initialization by an engine that did not keep its plan.
+function isOfPeopleAlone(evidence: Evidence): boolean {
+  const { type } = evidence.bundle.manifest;
+  return (
+    type === 'Drill' || type === 'Initialize' || !(evidence.has('committed') || evidence.has('shares-made'))
+  );
 }
 
 async function lateReceipts(run: CeremonyRun, evidence: Evidence): Promise<void> {

@@ -1,5 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readEngineStatement } from '../../../src/ceremony/engine-statement.ts';
 import type { Bundle } from '../../../src/operator/recoveryceremony/evidence/bundle.ts';
 import { until } from '../../support/cluster/command.ts';
 import { CeremonyBench, condition, custodiansOf, headOf, VAULTS } from './support.ts';
@@ -17,8 +18,16 @@ afterAll(async () => {
   await bench?.close();
 });
 
+const types: Record<string, string> = {
+  Initialize: 'initialize',
+  Drill: 'record',
+  RotateRecovery: 'rotate-recovery',
+  GenerateRoot: 'generate-root',
+  BreakGlass: 'break-glass',
+};
+
 /** The engine's signature is over the end of the log. */
-function expectSealed({ attestation }: Bundle, head: unknown): void {
+function expectSealed({ attestation, manifest }: Bundle, head: unknown): void {
   if (attestation === undefined) throw new Error('the engine signed nothing');
   expect(attestation.head).toBe(head);
   const key = createPublicKey({
@@ -26,8 +35,16 @@ function expectSealed({ attestation }: Bundle, head: unknown): void {
     format: 'der',
     type: 'spki',
   });
-  const text = Buffer.from(`SealedVault evidence v1\n${attestation.head}\n`);
-  expect(verify(null, text, key, Buffer.from(attestation.signature, 'base64'))).toBe(true);
+  const { statement = '', signature } = attestation;
+  expect(verify(null, Buffer.from(statement), key, Buffer.from(signature, 'base64'))).toBe(true);
+  const { uid } = manifest.ceremony;
+  const type = types[manifest.type];
+  expect(readEngineStatement(statement)).toMatchObject({
+    evidence: head,
+    uid,
+    type,
+    time: attestation.engineTime,
+  });
 }
 
 test('Initialize waits for approvals and the key test, delivers, is witnessed, and leaves evidence', async () => {

@@ -96,6 +96,7 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
     }),
     path({
       pattern: 'role/:role_name',
+      caselessName: true,
       synopsis: 'Register an role with the backend.',
       fields,
       exists: async (_request, values) => (await store.role(values.role_name)) !== undefined,
@@ -127,6 +128,7 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
     }),
     path({
       pattern: 'role/:role_name/role-id',
+      caselessName: true,
       synopsis: "Returns the 'role_id' of the role.",
       fields: { role_name, role_id: fields.role_id },
       operations: {
@@ -148,6 +150,7 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
     }),
     path({
       pattern: 'role/:role_name/local-secret-ids',
+      caselessName: true,
       synopsis: 'Whether the secret IDs are local to the cluster.',
       fields: { role_name },
       operations: {
@@ -163,6 +166,7 @@ export function rolePaths(store: AppRoleStore, random: Random, locks: KeyedMutex
     ...Object.entries(PARTS).map(([segment, [name, older, reset]]) =>
       path({
         pattern: `role/:role_name/${segment}`,
+        caselessName: true,
         synopsis: `The setting ${name} of the role.`,
         fields: {
           role_name,

@@ -132,6 +132,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
   return [
     path({
       pattern: 'role/:role_name/secret-id',
+      caselessName: true,
       record: 'role/:role_name',
       synopsis: 'Generate a SecretID against this role.',
       fields: { ...making, ...paging },
@@ -159,6 +160,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
     }),
     path({
       pattern: 'role/:role_name/custom-secret-id',
+      caselessName: true,
       record: 'role/:role_name',
       synopsis: 'Assign a SecretID of choice against the role.',
       fields: { ...making, secret_id },
@@ -174,6 +176,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
     }),
     path({
       pattern: 'role/:role_name/secret-id/lookup',
+      caselessName: true,
       synopsis: 'Read the properties of an issued secret_id.',
       fields: { role_name, secret_id },
       operations: {
@@ -185,6 +188,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
     }),
     path({
       pattern: 'role/:role_name/secret-id/destroy',
+      caselessName: true,
       synopsis: 'Invalidate an issued secret_id.',
       fields: { role_name, secret_id },
       operations: {
@@ -202,6 +206,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
     }),
     path({
       pattern: 'role/:role_name/secret-id-accessor/lookup',
+      caselessName: true,
       synopsis: 'Read an issued secret_id, using its accessor.',
       fields: { role_name, secret_id_accessor },
       operations: {
@@ -220,6 +225,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
     }),
     path({
       pattern: 'role/:role_name/secret-id-accessor/destroy',
+      caselessName: true,
       synopsis: 'Delete an issued secret_id, using its accessor.',
       fields: { role_name, secret_id_accessor },
       operations: {

@@ -75,6 +75,7 @@ export function certPaths(store: CertStore): Path[] {
     }),
     path({
       pattern: 'certs/:name',
+      caselessName: true,
       synopsis: 'Manage trusted certificates used for authentication.',
       fields,
       operations: {

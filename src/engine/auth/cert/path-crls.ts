@@ -18,6 +18,7 @@ export function listPaths({ store, revocations }: VerifyContext): Path[] {
     }),
     path({
       pattern: 'crls/:name',
+      caselessName: true,
       synopsis: 'Manage Certificate Revocation Lists checked during authentication.',
       fields: {
         name,

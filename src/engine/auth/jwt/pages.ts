@@ -30,10 +30,19 @@ export function confirmPage(query: URLSearchParams, address: string, role: strin
   );
 }
 
+// Nothing on these pages runs, and no other site shows them in a frame, where a click on them could be stolen.
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
 function page(status: number, title: string, body: string, head = ''): Response {
   return {
     kind: 'bytes',
     status,
+    headers: HEADERS,
     contentType: 'text/html; charset=utf-8',
     body: utf8(
       `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title>${head}</head><body>${body}</body></html>\n`,

@@ -76,6 +76,7 @@ export function celRolePaths({ store }: JwtContext): Path[] {
     }),
     path({
       pattern: 'cel/role/:name',
+      caselessName: true,
       synopsis: 'Manage the CEL roles that can be created with this backend.',
       fields,
       operations: {

@@ -71,6 +71,7 @@ export function rolePaths({ store }: JwtContext): Path[] {
     }),
     path({
       pattern: 'role/:name',
+      caselessName: true,
       synopsis: 'Register an role with the backend.',
       fields,
       exists: async (_request, { name }) => (await store.role(name)) !== undefined,

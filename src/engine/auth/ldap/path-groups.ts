@@ -18,6 +18,7 @@ export function groupPaths(store: LdapStore): Path[] {
     }),
     path({
       pattern: 'groups/*name',
+      caselessName: true,
       synopsis: 'Manage additional groups for users allowed to authenticate.',
       fields: {
         name,

@@ -18,6 +18,7 @@ export function userPaths(store: LdapStore): Path[] {
     }),
     path({
       pattern: 'users/*name',
+      caselessName: true,
       synopsis: 'Manage users allowed to authenticate.',
       fields: {
         name,

@@ -90,6 +90,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       }),
       path({
         pattern: 'users/:username',
+        caselessName: true,
         synopsis: 'Manage users allowed to authenticate.',
         fields: { username, password, password_hash, ...tokenFields, ...older },
         exists: async (_request, values) => (await find(values.username)) !== undefined,
@@ -116,6 +117,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       }),
       path({
         pattern: 'users/:username/password',
+        caselessName: true,
         record: 'users/:username',
         synopsis: "Reset user's password.",
         fields: { username, password, password_hash },
@@ -133,6 +135,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
       }),
       path({
         pattern: 'users/:username/policies',
+        caselessName: true,
         record: 'users/:username',
         synopsis: 'Update the policies associated with the username.',
         fields: { username, policies, token_policies: tokenFields.token_policies },

@@ -7,17 +7,19 @@ import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import type { Physical, PhysicalOperation } from '../../physical/physical.ts';
 import { breakGlassPublicKey } from '../../seal/break-glass.ts';
 import { isHsmSeal } from '../../seal/seal.ts';
+import type { CeremonyRefusal } from '../../sys/ceremony-port.ts';
 import type { CommitPorts } from '../quorum/commit.ts';
 import type { QuorumSize } from '../quorum/quorum.ts';
 import type { Act, Commit } from './act.ts';
-import { holdersOf, splitAmong } from './pending-key.ts';
+import { holdersOf, openPending, splitAmong } from './pending-key.ts';
 
 /**
  * The break-glass seal of a vault, off until its owner turns it on by a ceremony.
  *
  * I1  The public key that everything is sealed to stands behind the barrier: who only writes to the storage cannot put
  *     another one in its place. Outside of it stands how many shares there are, and nothing that is used for sealing.
- * I2  The private key is nowhere once its shares are out, but for the part that the HSM seals until they are proved.
+ * I2  The private key is nowhere once its shares are out, but for the part that the HSM seals until they are proved, for a
+ *     purpose of its own: it opens in no other place, and nothing else opens in its.
  * I3  Turning it off takes the quorum of recovery shares too; what was copied from the storage before stays openable.
  */
 export interface BreakGlassRecord {
@@ -32,6 +34,7 @@ export interface BreakGlassRecord {
 }
 
 const PATH = 'core/break-glass';
+const PURPOSE = 'pending-break-glass-key';
 const SIZE = 'core/break-glass-config';
 
 export function readBreakGlass(storage: Storage): Promise<BreakGlassRecord | undefined> {
@@ -86,13 +89,19 @@ export function breakGlass(ports: BreakGlassPorts): Act {
       }
       await random.ready();
       using key = Secret.own(random.bytes(32));
-      const more = { generation: 0, publicKey: breakGlassPublicKey(key) };
+      const more = { generation: 0, purpose: PURPOSE, publicKey: breakGlassPublicKey(key) } as const;
       return { record: await splitAmong(ports, record, key, more) };
     },
-    commit: async (record, pending): Promise<Commit> => {
+    commit: async (record, pending, signal): Promise<Commit | CeremonyRefusal> => {
       const { threshold } = record.plan;
       const holders = holdersOf(record, pending);
       const publicKey = pending.publicKey ?? '';
+      using key = await openPending(ports, pending, PURPOSE, signal);
+      if (breakGlassPublicKey(key) !== publicKey)
+        return {
+          status: 400,
+          refused: 'the key that was sealed is not that of these shares: cancel this ceremony',
+        };
       const createdAt = new Date(clock.now()).toISOString();
       const size = { secret_shares: holders.length, secret_threshold: threshold };
       return {

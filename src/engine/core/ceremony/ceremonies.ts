@@ -11,12 +11,14 @@ import type {
 } from '../../sys/ceremony-port.ts';
 import { isShamir } from '../../seal/shamir.ts';
 import type { TokenStore } from '../../token/token.ts';
+import { sealConfig } from '../quorum/commit.ts';
 import { ShareAttempt } from '../quorum/attempt.ts';
 import { isQuorumKey, quorumSize } from '../quorum/quorum.ts';
 import type { Act } from './act.ts';
 import { breakGlass, type BreakGlassPorts, readBreakGlass } from './break-glass.ts';
-import { attestHead } from './evidence-key.ts';
+import { signStatement } from './evidence-key.ts';
 import { readHolders } from './holders.ts';
+import { onRecord } from './on-record.ts';
 import {
   type CeremonyRecord,
   ceremonyPut,
@@ -26,7 +28,7 @@ import {
   type PendingKey,
   readCeremony,
 } from './record.ts';
-import { checkPlan, isSamePlan } from './plan.ts';
+import { checkPlan, checkRecord, isSamePlan } from './plan.ts';
 import { generateRootToken } from './root-token.ts';
 import { rotateRecovery } from './rotate-recovery.ts';
 import { sealMigration } from './seal-migration.ts';
@@ -42,6 +44,8 @@ import { holderName, recognize } from './shares-given.ts';
  *     set whose quorum made them is still the one in force. Until then the old shares are the right ones.
  * I4  No plaintext of a share or a token is ever stored; messages are PGP-encrypted before they are.
  * I5  Those before it are kept, so that what they made can still be asked for and revoked; none is started again.
+ * I6  Evidence is signed for ceremonies on record only, with what the engine knows of them: plan, type and state are never
+ *     what the caller says.
  */
 export interface CeremonyOptions extends BreakGlassPorts {
   readonly tokens: TokenStore;
@@ -52,6 +56,9 @@ export interface CeremonyOptions extends BreakGlassPorts {
 const words = {
   operation: 'ceremony',
   duplicate: 'this share has already been given in this ceremony',
+};
+const ofPeopleAlone: Act = {
+  begin: () => Promise.reject(new TypeError('a ceremony on record takes no shares')),
 };
 const notFound: CeremonyRefusal = { status: 404, refused: 'there is no such ceremony' };
 const bad = (refused: string): CeremonyRefusal => ({ status: 400, refused });
@@ -70,6 +77,7 @@ export class Ceremonies implements CeremonyPort {
       'generate-root': generateRootToken(options),
       'break-glass': breakGlass(options),
       'seal-migration': sealMigration(options),
+      record: ofPeopleAlone,
     };
     this.#attempt = new ShareAttempt(options.random.uuid(), words);
   }
@@ -117,7 +125,8 @@ export class Ceremonies implements CeremonyPort {
     return this.#turns.run('', async () => {
       const record = await this.#find(id);
       if (record === undefined) return notFound;
-      if (record.state === 'committed') return bad('this ceremony is over: what it did cannot be cancelled');
+      if (record.state === 'committed' || record.state === 'recorded')
+        return bad('this ceremony is over: what it did cannot be cancelled');
       if (record.state === 'cancelled') return undefined;
       const { pending: _pending, messages: _messages, ...rest } = record;
       await this.#options.barrier.write([ceremonyPut({ ...rest, state: 'cancelled' })]);
@@ -137,9 +146,14 @@ export class Ceremonies implements CeremonyPort {
 
   attest(id: string, head: string): ReturnType<CeremonyPort['attest']> {
     return this.#turns.run('', async () => {
-      const { barrier, clock, log } = this.#options;
+      const { barrier, physical, clock, log } = this.#options;
+      const known = await onRecord(barrier, id, this.#submitted.length);
+      if (known === undefined) return notFound;
+      const { clusterId: cluster } = await sealConfig(physical);
+      const time = new Date(clock.now()).toISOString();
+      const signed = await signStatement(barrier, { cluster, uid: id, ...known, evidence: head, time });
       log.info({ ceremony: id, head }, 'the evidence of a ceremony was signed');
-      return { ...(await attestHead(barrier, head)), engineTime: new Date(clock.now()).toISOString() };
+      return { ...signed, engineTime: time };
     });
   }
 
@@ -155,6 +169,11 @@ export class Ceremonies implements CeremonyPort {
     if (known !== undefined) {
       if (isSamePlan(known.plan, plan)) return this.#render(known);
       return { status: 409, refused: 'this ceremony was started with another plan' };
+    }
+    const { type } = plan;
+    if (type === 'record') {
+      const refused = checkRecord(plan);
+      return refused === undefined ? this.#keepOnRecord(plan) : bad(refused);
     }
     const current = await readCeremony(barrier);
     if (current?.state === 'collecting' || current?.state === 'proving') {
@@ -174,11 +193,10 @@ export class Ceremonies implements CeremonyPort {
       startedAt: now.toISOString(),
       proven: [],
     };
-    const record = (await this.#acts[plan.type].prepare?.(planned, signal)) ?? planned;
+    const record = (await this.#acts[type].prepare?.(planned, signal)) ?? planned;
     if ('refused' in record) return record;
-    const isAlive = async (accessor: string): Promise<boolean> =>
-      (await this.#options.tokens.byAccessor(accessor)) !== undefined;
-    const past = current === undefined ? [] : await pastPut(barrier, current, isAlive);
+    const past =
+      current === undefined ? [] : await pastPut(barrier, current, (accessor) => this.#isAlive(accessor));
     await barrier.write([ceremonyPut(record), ...past]);
     this.#forgetShares();
     log.info({ ceremony: plan.id, type: plan.type, digest: plan.digest }, 'a ceremony began');
@@ -289,6 +307,26 @@ export class Ceremonies implements CeremonyPort {
 
   #find(id: string): Promise<CeremonyRecord | undefined> {
     return findCeremony(this.#options.barrier, id);
+  }
+
+  // Of people alone: nobody gives a share, and what the vault itself is about to do is not disturbed.
+  async #keepOnRecord(plan: CeremonyPlan): Promise<CeremonyStatus | CeremonyRefusal> {
+    const { barrier, clock, log } = this.#options;
+    const record: CeremonyRecord = {
+      plan,
+      fingerprints: [],
+      requesterFingerprint: undefined,
+      state: 'recorded',
+      startedAt: new Date(clock.now()).toISOString(),
+      proven: [],
+    };
+    await barrier.write(await pastPut(barrier, record, (accessor) => this.#isAlive(accessor)));
+    log.info({ ceremony: plan.id, digest: plan.digest }, 'a ceremony was put on record');
+    return this.#render(record);
+  }
+
+  async #isAlive(accessor: string): Promise<boolean> {
+    return (await this.#options.tokens.byAccessor(accessor)) !== undefined;
   }
 
   #forgetShares(): void {

@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../../ceremony/canonical.ts';
+import { canonicalJson, isDigest } from '../../../ceremony/canonical.ts';
 import type { Json } from '../../../lib/json.ts';
 import type { CeremonyPlan } from '../../sys/ceremony-port.ts';
 import { checkCounts, inspectKeys } from '../quorum/hand-out.ts';
@@ -10,6 +10,7 @@ export interface CheckedPeople {
   readonly requesterFingerprint: string | undefined;
 }
 
+const badDigest = 'digest must be sha256: and 64 hex digits';
 const nobody: CheckedPeople = { fingerprints: [], requesterFingerprint: undefined };
 
 /** @returns the fingerprints of a plan that can be carried out, or why it cannot */
@@ -17,14 +18,26 @@ export async function checkPlan(
   plan: CeremonyPlan,
   now: Date,
 ): Promise<CheckedPeople | { readonly refused: string }> {
-  if (!/^sha256:[0-9a-f]{64}$/.test(plan.digest))
-    return { refused: 'digest must be sha256: and 64 hex digits' };
+  if (!isDigest(plan.digest)) return { refused: badDigest };
   if (plan.dryRun !== undefined && plan.type !== 'seal-migration')
     return { refused: 'dry_run belongs to seal-migration' };
   if (plan.type === 'generate-root') return checkRootToken(plan, now);
   if (plan.type === 'break-glass' && plan.custodians.length === 0 && plan.threshold === 0) return nobody;
   if (plan.type === 'seal-migration') return checkMigration(plan);
   return checkNewShares(plan, now);
+}
+
+/** @returns why a ceremony cannot be put on record: it has a digest, and asks for nothing */
+export function checkRecord({
+  digest,
+  custodians,
+  requester,
+  threshold,
+  ttl,
+}: CeremonyPlan): string | undefined {
+  if (!isDigest(digest)) return badDigest;
+  const asks = custodians.length > 0 || requester !== undefined || threshold !== 0 || ttl !== 0;
+  return asks ? 'a ceremony of the type record has no custodians, requester, threshold or ttl' : undefined;
 }
 
 /** Whether a plan that comes again is the one that was started. */

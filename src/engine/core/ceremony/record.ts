@@ -1,5 +1,6 @@
 import { fromBase64 } from '../../../lib/bytes.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../../logical/storage.ts';
+import type { PendingPurpose } from '../../seal/seal.ts';
 import type { CeremonyPlan, CeremonyState } from '../../sys/ceremony-port.ts';
 import type { MigrationPlan } from '../../sys/port.ts';
 
@@ -25,6 +26,8 @@ export interface CeremonyRecord {
 export interface PendingKey {
   /** Base64. */
   readonly blob: string;
+  /** What the blob was wrapped for; records before it have none, and were wrapped for `recovery-key`. */
+  readonly purpose?: PendingPurpose;
   /** In the order of the custodians. */
   readonly proofKeys: readonly string[];
   /** The set of shares whose quorum made it: it replaces no other. */

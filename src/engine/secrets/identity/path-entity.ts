@@ -93,6 +93,7 @@ export function entityPaths(records: Records, mounts: Mounts): Path[] {
     }),
     path({
       pattern: 'entity/name/*name',
+      caselessName: true,
       synopsis: 'Update, read or delete an entity using entity name.',
       fields: { ...fields, name: { ...fields.name, required: true } },
       operations: {

@@ -93,6 +93,7 @@ export function groupPaths(records: Records, mounts: Mounts): Path[] {
     }),
     path({
       pattern: 'group/name/*name',
+      caselessName: true,
       synopsis: 'Update or delete an existing group using its name.',
       fields: { ...fields, name: { ...fields.name, required: true } },
       operations: {

@@ -4,7 +4,7 @@ import type { InitRequest } from '../../../client/messages.ts';
 import { askEngine } from '../engine.ts';
 import { readMessages } from '../messages.ts';
 import { note } from '../note.ts';
-import type { Manifest } from '../plan/manifest.ts';
+import { type Manifest, manifestDigest } from '../plan/manifest.ts';
 import { type ActInput, type ActOutcome, waiting } from './act.ts';
 import { deliver } from './deliver.ts';
 import { sharesInForce } from './in-force.ts';
@@ -52,12 +52,8 @@ export async function initialize(input: ActInput): Promise<ActOutcome> {
 }
 
 /** The body of PUT sys/init. The same plan always asks the same. */
-export function initRequest({
-  custodians = [],
-  threshold = 0,
-  rootTokenTo,
-  ceremony,
-}: Manifest): InitRequest {
+export function initRequest(manifest: Manifest): InitRequest {
+  const { custodians = [], threshold = 0, rootTokenTo, ceremony } = manifest;
   const holder = custodians.find(({ name }) => name === rootTokenTo);
   return {
     recovery_shares: custodians.length,
@@ -66,6 +62,7 @@ export function initRequest({
     recovery_custodians: custodians.map(({ name }) => name),
     ...(holder === undefined ? { omit_root_token: true } : { root_token_pgp_key: holder.publicKey }),
     ceremony_id: ceremony.uid,
+    ceremony_digest: manifestDigest(manifest),
   };
 }
 

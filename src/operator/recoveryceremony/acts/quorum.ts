@@ -71,6 +71,7 @@ async function inState(calls: CeremonyCalls, state: CeremonyState, input: ActInp
     case 'committed':
       return committed(calls, state, input);
     case 'cancelled':
+    case 'recorded':
       return ended();
   }
 }

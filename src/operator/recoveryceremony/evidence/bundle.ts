@@ -40,9 +40,11 @@ export interface Proof {
 /** The engine's signature over the last digest. */
 export interface Attestation {
   readonly head: string;
+  /** What was signed (engine-statement.ts); engines before it signed the head alone. */
+  readonly statement?: string | undefined;
   /** Base64 of SPKI DER. */
   readonly publicKey: string;
-  /** Base64 of Ed25519 over `SealedVault evidence v1`, the head, each with a line feed. */
+  /** Base64 of Ed25519. */
   readonly signature: string;
   readonly engineTime: string;
 }
@@ -78,7 +80,13 @@ const schema = z.object({
   proofs: z.array(proof),
   pending: z.array(proof).optional(),
   attestation: z
-    .object({ head: z.string(), publicKey: z.string(), signature: z.string(), engineTime: z.string() })
+    .object({
+      head: z.string(),
+      statement: z.string().optional(),
+      publicKey: z.string(),
+      signature: z.string(),
+      engineTime: z.string(),
+    })
     .optional(),
 });
 

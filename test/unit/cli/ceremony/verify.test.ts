@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf } from '../../../../src/ceremony/canonical.ts';
-import { headOf } from '../../../../src/ceremony/evidence.ts';
 import { tool, type ToolResult } from '../../../support/ceremony-tool.ts';
 import {
   attestationOf,
@@ -42,7 +41,6 @@ function write(value: unknown): string {
 const verify = (value: unknown, ...more: string[]): Promise<ToolResult> =>
   tool(['verify', write(value), ...more]);
 const copy = (): Loose => structuredClone(whole);
-const head = (evidence: Loose): string => headOf(evidence.entries, digestOf(evidence.manifest));
 
 describe('a whole report', () => {
   test('is right, and says what it rests on', async () => {
@@ -93,7 +91,7 @@ describe('a ceremony that was called off', () => {
         code: 1,
         out: expect.stringContaining('The vault has not signed'),
       });
-      evidence.attestation = attestationOf(head(evidence));
+      evidence.attestation = attestationOf(evidence);
       const { code, out } = await verify(evidence);
       expect([code, out]).toEqual([0, expect.stringContaining('The ceremony ended without effect')]);
     },
@@ -101,7 +99,7 @@ describe('a ceremony that was called off', () => {
 
   test('cannot be one that did something', async () => {
     const evidence = calledOff('committed');
-    evidence.attestation = attestationOf(head(evidence));
+    evidence.attestation = attestationOf(evidence);
     expect(await verify(evidence)).toMatchObject({
       code: 1,
       out: expect.stringContaining('0 of 1 required approvals'),
@@ -110,7 +108,7 @@ describe('a ceremony that was called off', () => {
 
   test('is not hidden when its log was lost', async () => {
     const evidence = calledOff('evidence-lost');
-    evidence.attestation = attestationOf(head(evidence));
+    evidence.attestation = attestationOf(evidence);
     expect((await verify(evidence)).out).toContain('An earlier log was lost or damaged: entry 2 says so');
   });
 });
@@ -221,7 +219,7 @@ describe('a changed report is found, and what was changed is named:', () => {
       entry.previous = previous;
       previous = digestOf(entry);
     }
-    evidence.attestation = attestationOf(head(evidence));
+    evidence.attestation = attestationOf(evidence);
     const { code, out } = await verify(evidence);
     expect(code).toBe(1);
     expect(out).toMatch(/witness of wendy does not count: the log that they saw is not this one/);
