@@ -122,8 +122,8 @@ func logins(root *api.Client) {
 		wrapped.SetWrappingLookupFunc(func(_, path string) string { return "5m" })
 		info := must(wrapped.Logical().Write("auth/approle/role/app/secret-id", nil)).WrapInfo
 		equal("where it is from", info.CreationPath, "auth/approle/role/app/secret-id")
-		check("an accessor of what is wrapped", info.WrappedAccessor == "")
 		unwrapped := must(logical.Unwrap(info.Token)).Data
+		check("the accessor of the secret ID that is wrapped", info.WrappedAccessor == unwrapped["secret_id_accessor"])
 		login("approle/login", fields{"role_id": roleID, "secret_id": unwrapped["secret_id"]})
 		_, err := anonymous.Logical().Write("auth/approle/login", fields{"role_id": roleID, "secret_id": "x"})
 		refused(err, 400, "invalid role or secret ID")
