@@ -46,6 +46,8 @@ interface Definition {
 }
 
 const GROUP = 'sealedvault.io';
+// `kubectl get sealedvault-all` lists every kind. With the name of a kind, kubectl could not tell `TYPE NAME` from a list of types.
+const CATEGORY = 'sealedvault-all';
 
 /** @returns metadata for zod's `.meta()` that carries CEL rules to the API server. */
 export function cel(...rules: readonly CelRule[]): { 'x-kubernetes-validations': CelRule[] } {
@@ -75,7 +77,7 @@ export function buildDefinition(kind: KindDefinition): Definition {
         plural,
         singular: kind.singular,
         shortNames: [...kind.shortNames],
-        categories: ['sealedvault'],
+        categories: [CATEGORY],
       },
       scope: 'Namespaced',
       versions: [

@@ -11,6 +11,12 @@ import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts'
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 
+/** Names and categories of Kubernetes' own, as far as ours could collide with them. */
+const KUBERNETES =
+  'all api-extensions cm configmaps crd crds cs csr deploy ds ep events ev hpa ing jobs leases limits netpol no node nodes ns pc pdb po pod pods pv pvc quota rc roles rs sa sc secret secrets services sts svc'.split(
+    ' ',
+  );
+
 describe.each([...kinds])('$type.kind', (kind) => {
   const text = read('crds', `sealedvault.io_${kind.type.plural}.yaml`);
 
@@ -22,6 +28,33 @@ describe.each([...kinds])('$type.kind', (kind) => {
     expect(Buffer.byteLength(text)).toBeLessThan(100_000);
   });
 });
+
+describe('names', () => {
+  const own = kinds.flatMap(({ type, singular, shortNames }) => [
+    type.kind.toLowerCase(),
+    type.plural,
+    singular,
+    ...shortNames,
+  ]);
+
+  test('no category is the name of a kind, which kubectl would take for a list of types', () => {
+    const categories = kinds.map((kind) => categoriesOf(kind)).flat();
+    expect(categories.length).toBeGreaterThan(0);
+    expect(categories.filter((category) => [...own, ...KUBERNETES].includes(category))).toEqual([]);
+  });
+
+  test('no two kinds share a name, nor has one a name that Kubernetes uses', () => {
+    const distinct = kinds.flatMap(({ type, shortNames }) => [...shortNames, type.plural]);
+    expect(distinct.filter((name, at) => distinct.indexOf(name) !== at || KUBERNETES.includes(name))).toEqual(
+      [],
+    );
+  });
+});
+
+function categoriesOf(kind: (typeof kinds)[number]): readonly string[] {
+  const { spec } = buildDefinition(kind) as { spec: { names?: { categories?: string[] } } };
+  return spec.names?.categories ?? [];
+}
 
 test('the samples are what the schemas accept', () => {
   const spec = (name: string): unknown => (parse(read('deploy', 'samples', name)) as { spec: unknown }).spec;
