@@ -11,6 +11,23 @@ import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts'
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
 
+interface Schema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly additionalProperties?: Schema;
+}
+
+/** Every field of a schema, however deep. */
+function* walk(node: Schema, path: string): Generator<{ readonly path: string; readonly node: Schema }> {
+  for (const [name, field] of Object.entries(node.properties ?? {})) {
+    yield { path: `${path}.${name}`, node: field };
+    yield* walk(field, `${path}.${name}`);
+  }
+  if (node.items !== undefined) yield* walk(node.items, `${path}[]`);
+  if (node.additionalProperties !== undefined) yield* walk(node.additionalProperties, `${path}{}`);
+}
+
 /** Names and categories of Kubernetes' own, as far as ours could collide with them. */
 const KUBERNETES =
   'all api-extensions cm configmaps crd crds cs csr deploy ds ep events ev hpa ing jobs leases limits netpol no node nodes ns pc pdb po pod pods pv pvc quota rc roles rs sa sc secret secrets services sts svc'.split(
@@ -22,6 +39,17 @@ describe.each([...kinds])('$type.kind', (kind) => {
 
   test('is on disk as its schema says', () => {
     expect(parse(text)).toEqual(JSON.parse(JSON.stringify(buildDefinition(kind))));
+  });
+
+  test('has a description of every field, for kubectl explain', () => {
+    const { spec } = parse(text) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } };
+    const fields = spec.versions.flatMap(({ schema }) => [...walk(schema.openAPIV3Schema, '')]);
+    expect(fields.length).toBeGreaterThan(10);
+    expect(
+      fields
+        .filter(({ node, path }) => path !== '.metadata' && (node.description ?? '').length < 4)
+        .map(({ path }) => path),
+    ).toEqual([]);
   });
 
   test('is small enough for kubectl apply', () => {
