@@ -3,8 +3,9 @@ import { createTokenAuth } from './auth/token/token.ts';
 import { createIdentity } from './secrets/identity/identity.ts';
 import { databasePlugins } from './secrets/database/plugin-names.ts';
 import { aclOf } from './core/granted.ts';
-import type { BackendContext, BackendFactories, BackendFactory } from './core/mounts.ts';
+import type { BackendContext, BackendFactories, BackendFactory } from './core/backend-factory.ts';
 import { renderIdentity } from './core/render-identity.ts';
+import { kvFormat } from './secrets/kv/upgrade.ts';
 import { sealWrapped } from './seal-wrapped.ts';
 
 /** Secrets engines, by the names that clients mount them under. One line each; what is not mounted is not loaded. */
@@ -17,8 +18,8 @@ const secrets: Record<string, BackendFactory> = {
       hasAccessor: (accessor) => context.mountByAccessor(accessor)?.table === 'auth',
       hasType: context.hasAuthType,
     }),
-  kv: async ({ storage, clock, random, options }) =>
-    options['version'] === '2'
+  kv: async ({ storage, clock, random, format }) =>
+    format === '2'
       ? (await import('./secrets/kv/v2.ts')).createKvV2(storage, clock, random)
       : (await import('./secrets/kv/v1.ts')).createKvV1(storage),
   pki: async ({ storage, clock, random, identity, openManagedKey }) =>
@@ -69,6 +70,7 @@ export const factories: BackendFactories = {
   databases: databasePlugins,
   clearCubbyhole,
   sealWrapped,
+  formats: { kv: kvFormat },
 };
 
 function accessorOf(find: BackendContext['mountByAccessor']): Parameters<typeof createIdentity>[1] {
@@ -107,6 +109,7 @@ function tokenPort({
     revokeOrphan: (hash) => tokens.revokeOrphan(hash),
     startTidy: () => tokens.startTidy(),
     now: () => Math.floor(clock.now() / 1000),
+    hasPolicy: async (name) => name === 'root' || (await policies.get(name)) !== undefined,
     hasSudo: async (token, path) => {
       if (token.policies.includes('root')) return true;
       const acl = await aclOf({ identity, policies }, token);

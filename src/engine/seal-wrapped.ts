@@ -2,13 +2,11 @@
  * What of a plug-in's storage is critical, by the type of the mount: keys, prefixes that end in a slash, or everything
  * (empty). Mounts with `seal_wrap` have it wrapped by the seal. One line each (Vault: SealWrapStorage of each plug-in).
  */
-export const sealWrapped: Readonly<
-  Record<string, (options: Readonly<Record<string, string>>) => readonly string[]>
-> = {
+export const sealWrapped: Readonly<Record<string, (format: string) => readonly string[]>> = {
   database: () => ['config/', 'static-role/', 'wal/'],
   jwt: () => ['config'],
   kubernetes: () => ['config'],
-  kv: (options) => (options['version'] === '2' ? ['versions/'] : ['']),
+  kv: (format) => (format === '2' ? ['versions/'] : ['']),
   ldap: () => ['config'],
   oidc: () => ['config'],
   pki: () => ['config/key/'],

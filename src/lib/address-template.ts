@@ -22,7 +22,7 @@ export class AddressTemplateInvalid extends SealedVaultError {
 
 type Value = readonly InterfaceAddress[] | string;
 
-const TEMPLATE = /\{\{(.*?)\}\}/gs;
+const TEMPLATE = /\{\{([^{}]*)\}\}/g;
 const WORD = /\s*(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`|(-?\w+)|(\|))/gy;
 /** Forwardable blocks of RFC 6890: what go-sockaddr calls private. */
 const PRIVATE = [
@@ -54,6 +54,10 @@ const RFCS: Readonly<Record<string, readonly string[]>> = {
  */
 export function renderAddress(text: string, interfaces: () => readonly InterfaceAddress[]): string {
   const rendered = text.replaceAll(TEMPLATE, (_whole, body: string) => evaluate(body, interfaces));
+  if (rendered.includes('{{'))
+    throw new AddressTemplateInvalid('an address template cannot be read', {
+      hint: 'write functions, texts in quotes and |, between {{ and }}',
+    });
   if (rendered === text) return text;
   const [first, ...others] = rendered.split(' ').filter((part) => part !== '');
   if (first === undefined || /^(?::|$)/.test(first) || rendered.includes('://:'))

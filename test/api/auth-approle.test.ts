@@ -101,7 +101,7 @@ test('without secret IDs, the address is what proves a role', async () => {
   });
   const far = await login('far');
   expect([far.status, far.body.errors[0]]).toEqual([
-    400,
+    403,
     'source address "127.0.0.1" unauthorized by CIDR restrictions on the role',
   ]);
   expect((await call('POST', 'role/near/secret-id')).body.errors).toEqual([

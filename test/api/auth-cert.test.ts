@@ -128,6 +128,7 @@ test('trusted certificates are written, read, changed and listed', async () => {
     ocsp_enabled: false,
     ocsp_fail_open: false,
     ocsp_query_all_servers: false,
+    ocsp_this_update_max_age: 0,
     required_extensions: null,
     token_policies: ['reader'],
     token_ttl: 3600,
@@ -175,9 +176,8 @@ test('a client logs in with the certificate of its connection, and renews with t
   const other = await issue({ subject: 'CN=Other', ca: true });
   await trust({ certificate: root.cert + other.cert });
   const eve = await client({ issuer: other });
-  expect((await renew(eve)).body.errors).toEqual([
-    'client identity during renewal not matching client identity used during login',
-  ]);
+  for (const stranger of [eve, await client({ serial: '0a0c' }), await client({ serial: '0a0b' })])
+    expect((await renew(stranger)).body.errors[0]).toContain('client identity during renewal not matching');
   await engine.call('POST', 'auth/cert/config', {
     disable_binding: true,
     enable_identity_alias_metadata: false,
@@ -370,7 +370,7 @@ describe('OCSP', () => {
   afterAll(() => void responder.kill());
 
   test('a responder’s word counts; where none answers, the entry says what then', async () => {
-    await trust({ ocsp_enabled: true });
+    await trust({ ocsp_enabled: true, ocsp_this_update_max_age: '1h' });
     expect(await outcome(good)).toBe(true);
     expect(await outcome(bad)).toContain('the certificate has been revoked');
     const unlisted = await client();

@@ -194,6 +194,8 @@ test('whatever is not signed, for us, and for now is refused', async () => {
     [{ iss: 'you' }, 'invalid issuer (iss) claim'],
     [{ aud: ['else'] }, 'invalid audience (aud) claim'],
     [{ aud: undefined }, 'invalid audience (aud) claim'],
+    [{ aud: 5 }, 'invalid audience (aud) claim'],
+    [{ aud: ['vault', 5] }, 'invalid audience (aud) claim'],
   ] as const)
     expect(await refusal(await sign(claims))).toContain(message);
   expect(await refusal(await sign({ sub: undefined }))).toBe('claim "sub" not found in token');
@@ -206,6 +208,9 @@ test('whatever is not signed, for us, and for now is refused', async () => {
   );
   expect(await refusal(await sign({ aud: undefined, sub: 'eve' }), 'subject')).toContain('invalid subject');
   expect((await login(await sign({ aud: undefined }), 'subject')).status).toBe(200);
+  // What is no audience does not pass for a token without one.
+  for (const aud of [5, true, {}, { vault: true }, [5], [['vault']], [null]])
+    expect(await refusal(await sign({ aud }), 'subject')).toContain('invalid audience (aud) claim');
   await role({ token_bound_cidrs: '10.0.0.0/8' }, 'far');
   expect((await login(await sign(), 'far')).status).toBe(403);
   await role({ role_type: 'oidc', allowed_redirect_uris: 'https://a' }, 'browser');

@@ -78,3 +78,45 @@ test('the header does it in one request, by the name of the method', async () =>
   expect(answer.body.auth.client_token).toMatch(/^hvs\./);
   expect(engine.logLines.join('')).not.toContain('canary-pw');
 });
+
+test('user and entity are judged again with the second factor', async () => {
+  await engine.call('POST', 'auth/userpass/users/zoe', { password: 'canary-pw' });
+  const begin = async (): Promise<string> =>
+    (await engine.call('POST', 'auth/userpass/login/zoe', { password: 'canary-pw' }, '')).body.auth
+      .mfa_requirement.mfa_request_id;
+  const first = await begin();
+  expect(first).toMatch(/^[0-9a-f-]{36}$/);
+  const { data } = (await engine.call('GET', 'identity/entity/name?list=true')).body;
+  const aliases = (await engine.call('LIST', 'identity/entity-alias/id')).body.data.key_info;
+  const alias: any = Object.values(aliases).find((each: any) => each.name === 'zoe');
+  const entity: string = alias.canonical_id;
+  expect(data.keys.length).toBeGreaterThan(1);
+  const made = await engine.call('POST', 'identity/mfa/method/totp/admin-generate', {
+    method_id: method,
+    entity_id: entity,
+  });
+  const secret = decodeBase32(new URL(made.body.data.url).searchParams.get('secret') ?? '');
+  if (typeof secret === 'number') throw new Error('not base32');
+  let at = Math.floor(Date.now() / 1000) - 30;
+  // Each code counts once: every try takes another moment of what is accepted.
+  const validate = (id: string): ReturnType<TestEngine['call']> => {
+    const passcode = codeAt(createSecretKey(secret), { algorithm: 'SHA1', digits: 6, period: 30 }, at);
+    at += 30;
+    return engine.call(
+      'POST',
+      'sys/mfa/validate',
+      { mfa_request_id: id, mfa_payload: { [method]: [passcode] } },
+      '',
+    );
+  };
+  const disabled = await begin();
+  const deleted = await begin();
+  await engine.call('POST', `identity/entity/id/${entity}`, { disabled: true });
+  expect((await validate(disabled)).status).toBe(403);
+  await engine.call('POST', `identity/entity/id/${entity}`, { disabled: false });
+  await engine.call('DELETE', 'auth/userpass/users/zoe');
+  expect((await validate(deleted)).status).toBe(403);
+  await engine.call('POST', 'auth/userpass/users/zoe', { password: 'canary-pw' });
+  const good = await begin();
+  expect((await validate(good)).body.auth.client_token).toMatch(/^hvs\./);
+});

@@ -195,8 +195,14 @@ describe('lease count quotas', () => {
     await engine.call('POST', 'sys/mounts/pki', { type: 'pki' });
     await engine.call('POST', 'pki/root/generate/internal', { common_name: 'Root', ttl: '24h' });
     await engine.call('POST', 'pki/roles/web', { allow_any_name: true, generate_lease: true, ttl: '1h' });
+    await engine.call('PUT', 'sys/policies/acl/web', {
+      policy: 'path "pki/issue/*" { capabilities = ["update"] }',
+    });
+    const { client_token: member } = (await engine.call('POST', 'auth/token/create', { policies: ['web'] }))
+      .body.auth;
+    // A root token would not be refused.
     const issue = (): ReturnType<typeof engine.call> =>
-      engine.call('POST', 'pki/issue/web', { common_name: 'a.example' });
+      engine.call('POST', 'pki/issue/web', { common_name: 'a.example' }, member);
     const first = await issue();
     const quota = (body: object): ReturnType<typeof engine.call> =>
       engine.call('POST', 'sys/quotas/lease-count/pki', body);

@@ -14,6 +14,7 @@ const types = [
   'aes128-gcm96',
   'aes256-gcm96',
   'chacha20-poly1305',
+  'xchacha20-poly1305',
   'ecdsa-p256',
   'ecdsa-p384',
   'ecdsa-p521',
@@ -224,6 +225,21 @@ describe('export, backup and import', () => {
     const { signature } = (await post('sign/pub', { input: 'YQ==' })).body.data;
     const bytes = Buffer.from(signature.slice('vault:v1:'.length), 'base64');
     expect(verify('sha256', Buffer.from('a'), pair.publicKey, bytes)).toBe(true);
+
+    // Keys that are marked for PSS are RSA keys like others (RFC 4055).
+    const marked = generateKeyPairSync('rsa-pss', { modulusLength: 2048, hashAlgorithm: 'sha256' });
+    const pkcs8 = marked.privateKey.export({ type: 'pkcs8', format: 'der' });
+    const spki = marked.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const pss = { type: 'rsa-2048', ciphertext: wrap(pkcs8, 'sha256') };
+    expect((await post('keys/pss/import', pss)).status).toBe(204);
+    expect((await post('keys/half/import', { type: 'rsa-2048', public_key: spki })).status).toBe(204);
+    const half = await post('keys/half/import_version', { ciphertext: wrap(pkcs8, 'sha256') });
+    expect(half.status, JSON.stringify(half.body)).toBe(204);
+    for (const padding of ['pss', 'pkcs1v15']) {
+      const given = { input: 'YQ==', signature_algorithm: padding };
+      const { signature: one } = (await post('sign/half', given)).body.data;
+      expect((await post('verify/pss', { ...given, signature: one })).body.data.valid).toBe(true);
+    }
 
     for (const [body, message] of [
       [{}, 'one of the following fields, ciphertext and public_key, must be set'],

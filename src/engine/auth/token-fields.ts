@@ -109,9 +109,7 @@ export function readTokenFields(before: TokenParameters, given: GivenTokenFields
       return `'token_type' cannot be 'batch' or 'default_batch' when set to generate ${what}`;
   }
   const wrong = next.boundCidrs.find((cidr) => !isCidr(cidr));
-  return wrong === undefined
-    ? next
-    : `token_bound_cidrs: ${JSON.stringify(wrong)} is no address or block of addresses`;
+  return wrong === undefined ? next : `error parsing token_bound_cidrs: invalid CIDR address: ${wrong}`;
 }
 
 /** The fields as reads show them. */

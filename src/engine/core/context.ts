@@ -5,6 +5,7 @@ import type { Access, Call, Path, PathValues } from '../logical/logical.ts';
 import type { LogicalRequest, Operation, TokenEntry } from '../logical/request.ts';
 import type { Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
+import type { RequestPlace } from './lease-place.ts';
 import type { Vault } from './vault.ts';
 
 /** A request as it comes off the wire: parsed, not yet believed. */
@@ -45,6 +46,7 @@ export interface Context {
   /** Hash of a token whose last use this request is. */
   usedUp: string | undefined;
   trail: Trail | undefined;
+  place: RequestPlace | undefined;
   quotaHeaders: Readonly<Record<string, string>> | undefined;
 }
 

@@ -25,7 +25,7 @@ import { createSys } from '../sys/sys.ts';
 import { checkInit, initialize, repeatedInit } from './initialize.ts';
 import { isSealed, type Lifecycle, type LifecycleEvent, transition } from './lifecycle.ts';
 import type { LockoutRules } from './lockout.ts';
-import type { BackendFactories } from './mounts.ts';
+import type { BackendFactories } from './backend-factory.ts';
 import { populator } from './populate.ts';
 import { quorumSize } from './quorum/quorum.ts';
 import { SealCare, type SealCareOptions } from './seal-care.ts';

@@ -1,5 +1,6 @@
 import { grant } from '../logical/grant-ttl.ts';
 import type { Login } from '../logical/login.ts';
+import type { NewToken, TokenEntry } from '../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../logical/response.ts';
 import type { Mounted } from '../mount/mount.ts';
 import type { Context } from './context.ts';
@@ -31,7 +32,60 @@ export async function completeLogin(
   }
   const finish = (): Promise<Response> =>
     issue(context, mounted, login, { entityId, identityPolicies, given });
-  return vault.secondFactors.demand(entityId, { accessor, type }, request.headers['x-vault-mfa'], finish);
+  return vault.secondFactors.demand(entityId, { accessor, type }, request.headers['x-vault-mfa'], {
+    atOnce: finish,
+    later: () => finishLater(context, mounted, login, { entityId, given }),
+  });
+}
+
+// Between the factors the user, the entity or the mount may have gone: all are asked again, as for a renewal.
+async function finishLater(
+  context: Context,
+  { entry: { accessor } }: Mounted,
+  login: Login,
+  { entityId, given }: Omit<Identified, 'identityPolicies'>,
+): Promise<Response> {
+  const { vault, logical } = context;
+  const mounted = vault.mounts.byAccessor(accessor);
+  if (mounted === undefined) return permissionDenied;
+  return vault.mounts.serve(mounted, async (still) => {
+    if (!still) return permissionDenied;
+    const { identityPolicies, disabled } = await vault.identity.policiesOf(entityId);
+    if (disabled) return permissionDenied;
+    const refused = await mounted.backend.renewLogin?.(provisional(login, accessor), logical);
+    return refused === undefined
+      ? issue(context, mounted, login, { entityId, identityPolicies, given })
+      : permissionDenied;
+  });
+}
+
+// The token that the login would give, as far as its method judges it.
+function provisional(login: Login, accessor: string): TokenEntry {
+  return {
+    hash: '',
+    accessor: '',
+    parent: '',
+    policies: policiesOf(login),
+    path: '',
+    displayName: login.displayName,
+    meta: login.meta,
+    numUses: 0,
+    creationTime: 0,
+    creationTtl: 0,
+    expireTime: 0,
+    lastRenewal: 0,
+    explicitMaxTtl: 0,
+    period: 0,
+    renewable: true,
+    orphan: true,
+    entityId: '',
+    type: 'service',
+    login: { accessor, ttl: login.ttl, maxTtl: login.maxTtl, renewal: login.renewal },
+  };
+}
+
+function policiesOf({ policies, noDefaultPolicy }: Login): string[] {
+  return [...new Set([...policies, ...(noDefaultPolicy ? [] : ['default'])])].toSorted();
 }
 
 interface Identified {
@@ -41,7 +95,7 @@ interface Identified {
 }
 
 async function issue(
-  { vault, request }: Context,
+  { vault, request, place }: Context,
   { entry: { accessor, config, path }, leaseTtl }: Mounted,
   login: Login,
   { entityId, identityPolicies, given }: Identified,
@@ -53,14 +107,14 @@ async function issue(
     { default: leaseTtl.default, max },
     warnings,
   );
-  const policies = new Set(login.policies);
-  if (!login.noDefaultPolicy) policies.add('default');
   const source = path.replace(/\/$/, '').replaceAll('/', '-');
   const tokenKind = tokenType(config.tokenType, login.tokenType);
   const isBatch = tokenKind === 'batch';
-  const issued = await vault.tokens.create({
+  const full = await place?.take();
+  if (full !== undefined) return full;
+  const creation: NewToken = {
     parent: '',
-    policies: [...policies].toSorted(),
+    policies: policiesOf(login),
     path: request.path,
     displayName: login.displayName === '' ? source : `${source}-${login.displayName}`,
     meta: login.meta,
@@ -74,7 +128,14 @@ async function issue(
     type: tokenKind,
     ...(login.boundCidrs.length === 0 ? {} : { boundCidrs: login.boundCidrs }),
     login: { accessor, ttl: login.ttl, maxTtl: max, renewal: login.renewal },
-  });
+  };
+  let issued: Awaited<ReturnType<typeof vault.tokens.create>>;
+  try {
+    issued = await vault.tokens.create(creation);
+    if (issued !== undefined) place?.keepToken(issued.entry);
+  } finally {
+    place?.giveBack();
+  }
   if (issued === undefined) return permissionDenied;
   return {
     kind: 'auth',

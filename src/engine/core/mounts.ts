@@ -1,102 +1,37 @@
 import { KeyedMutex } from '../../lib/keyed-mutex.ts';
-import type { Clock } from '../../lib/clock.ts';
-import { type KeyRandom, plainKeyRandom } from '../../lib/key-random.ts';
-import type { Random } from '../../lib/random.ts';
-import type { IdentityStore } from '../identity/store.ts';
+import { plainKeyRandom } from '../../lib/key-random.ts';
 import type { Backend } from '../logical/logical.ts';
-import type { OpenManagedKey } from '../logical/managed-key.ts';
 import type { LeaseTtl } from '../logical/request.ts';
-import type { ManagedKeys } from './managed-keys/managed-keys.ts';
+import { formatOf, refuseFormat, type StorageFormat } from '../logical/storage-format.ts';
+import type { MountTableOptions } from './mount-options.ts';
 import { defaultMounts } from './default-mounts.ts';
-import type { SealWrap, SealWrapArea } from './seal-wrap.ts';
+import { upgradingBackend } from './mount-upgrade.ts';
+import {
+  factoryName,
+  foldersOf,
+  type MountRefusal,
+  newEntry,
+  prefixOf,
+  refuseMount,
+  SINGLETONS,
+} from './mount-entry.ts';
+import type { SealWrapArea } from './seal-wrap.ts';
 import { clear, getJson, jsonPut, type Storage, type StorageOperation, view } from '../logical/storage.ts';
 import {
   type MountConfig,
   type MountEntry,
   type Mounted,
   type MountRequest,
+  folderOf,
   Router,
 } from '../mount/mount.ts';
-import type { TokenStore } from '../token/token.ts';
-import type { PolicyStore } from './policies.ts';
-
-/** What a plug-in is made with. */
-export interface BackendContext {
-  /** Of the mount. */
-  readonly accessor: string;
-  readonly storage: Storage;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** What keys are made of: with the seal's entropy where the mount may use it. */
-  readonly keyRandom: KeyRandom;
-  readonly options: Readonly<Record<string, string>>;
-  readonly tokens: TokenStore;
-  readonly policies: PolicyStore;
-  readonly identity: IdentityStore;
-  readonly backendByAccessor: (accessor: string) => Backend | undefined;
-  /** The mount of an accessor, while there is one. */
-  readonly mountByAccessor: (accessor: string) => MountEntry | undefined;
-  /** Whether an auth method of a type is enabled. */
-  readonly hasAuthType: (type: string) => boolean;
-  /** Where clients reach this engine; empty when that is not known. */
-  readonly apiAddress: string;
-  readonly passwordFrom: PasswordSource;
-  /** Keys in HSMs that the mount may use. */
-  readonly openManagedKey: OpenManagedKey;
-}
-
-/** @returns a password of a password policy, or why there is none */
-export type PasswordSource = (policy: string) => Promise<string | { readonly refused: string }>;
-
-/** Loads what it needs with the first mount of its kind. */
-export type BackendFactory = (context: BackendContext) => Backend | Promise<Backend>;
-
-/** Factories by the names that clients mount them under. */
-export interface BackendFactories {
-  readonly secrets: Readonly<Record<string, BackendFactory>>;
-  readonly auth: Readonly<Record<string, BackendFactory>>;
-  /** Names of the database plugins that are built in. */
-  readonly databases: readonly string[];
-  /** Removes a token's cubbyhole from the storage of the cubbyhole mount. */
-  readonly clearCubbyhole: (storage: Storage, tokenHash: string) => Promise<void>;
-  /** What of a mount's storage is critical, by its type. */
-  readonly sealWrapped: Readonly<
-    Record<string, (options: Readonly<Record<string, string>>) => readonly string[]>
-  >;
-}
-
-export interface MountTableOptions {
-  readonly storage: Storage;
-  readonly factories: BackendFactories;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly keyRandom: KeyRandom;
-  readonly sealWrap: SealWrap;
-  readonly managedKeys: ManagedKeys;
-  readonly tokens: TokenStore;
-  readonly policies: PolicyStore;
-  readonly identity: IdentityStore;
-  readonly passwordFrom: PasswordSource;
-  /** Takes back what a mount gave: leases of its secrets, tokens of its logins. @returns why it failed */
-  readonly revokeAll: (prefix: string) => Promise<string | undefined>;
-  readonly apiAddress?: string;
-  readonly defaultLeaseTtl: number;
-  readonly maxLeaseTtl: number;
-}
-
-/** Why a mount was refused. */
-export type MountRefusal = { readonly refused: string };
-
-/** There is one of each, from the beginning to the end. */
-const SINGLETONS: readonly string[] = ['system', 'cubbyhole', 'identity', 'token'];
 
 /** The persistent tables `core/mounts` and `core/auth`, and the backends that run for them. */
 export class MountTable {
   readonly router: Router = new Router();
   readonly #options: MountTableOptions;
   #entries: readonly MountEntry[] = [];
-  #changes: Promise<unknown> = Promise.resolve();
-  /** By accessor: requests share a mount, and what ends or replaces its backend has it alone. */
+  /** By accessor: requests share a mount, and what ends or replaces its backend has it alone. Changes of the tables: empty. */
   readonly #use = new KeyedMutex();
 
   private constructor(options: MountTableOptions) {
@@ -109,7 +44,7 @@ export class MountTable {
     const mounts = await getJson<MountEntry[]>(options.storage, 'core/mounts');
     const auth = await getJson<MountEntry[]>(options.storage, 'core/auth');
     if (mounts === undefined || auth === undefined)
-      await table.#save(defaultMounts.map((request) => table.#entry(request)));
+      await table.#save(defaultMounts.map((request) => newEntry(request, options.random)));
     else await table.#load([...mounts, ...auth]);
     for (const entry of table.#entries) await table.#start(entry);
     for (const uuid of await options.storage.list('core/unmounted/')) await table.#purge(uuid);
@@ -119,7 +54,9 @@ export class MountTable {
   // A vault that was made before a default mount was one gets it now.
   async #load(stored: readonly MountEntry[]): Promise<void> {
     const has = (wanted: MountEntry): boolean => stored.some(({ type }) => type === wanted.type);
-    const missing = defaultMounts.map((request) => this.#entry(request)).filter((entry) => !has(entry));
+    const missing = defaultMounts
+      .map((request) => newEntry(request, this.#options.random))
+      .filter((entry) => !has(entry));
     if (missing.length > 0) await this.#save([...stored, ...missing]);
     else this.#entries = stored;
   }
@@ -141,19 +78,13 @@ export class MountTable {
   mount(request: MountRequest): Promise<MountEntry | MountRefusal> {
     return this.#exclusive(async () => {
       const known = this.#options.factories[request.table === 'auth' ? 'auth' : 'secrets'];
-      if (SINGLETONS.includes(request.type))
-        return { refused: `mount type of ${JSON.stringify(request.type)} is not mountable` };
-      if (!Object.hasOwn(known, factoryName(request.type)))
-        return { refused: `plugin not found in the catalog: ${request.type}` };
-      const prefix = request.table === 'auth' ? `auth/${request.path}` : request.path;
-      if (request.table === 'mounts' && /^(?:auth|sys|identity|cubbyhole)\//.test(request.path)) {
-        return {
-          refused: `cannot mount under existing mount ${JSON.stringify(`${request.path.split('/')[0]}/`)}`,
-        };
-      }
-      const conflict = this.router.conflict(prefix);
+      const unmountable = refuseMount(request, known);
+      if (unmountable !== undefined) return { refused: unmountable };
+      const conflict = this.router.conflict(request.table === 'auth' ? `auth/${request.path}` : request.path);
       if (conflict !== undefined) return { refused: `path is already in use at ${conflict.entry.path}` };
-      const entry = this.#entry(request);
+      const entry = newEntry(request, this.#options.random);
+      const refused = refuseFormat(this.#format(entry), entry.options);
+      if (refused !== undefined) return { refused };
       await this.#save([...this.#entries, entry]);
       await this.#start(entry);
       return entry;
@@ -169,33 +100,45 @@ export class MountTable {
       const failed = await this.#emptied(prefixOf(entry));
       if (failed !== undefined) return { refused: failed };
       // The marker goes with the table's change: what a crash leaves of the data is removed at the next start.
-      const marker = jsonPut(`core/unmounted/${entry.uuid}`, { table });
+      const folders = foldersOf(entry);
       await this.#save(
         this.#entries.filter((each) => each !== entry),
-        marker,
+        ...folders.map((id) => jsonPut(`core/unmounted/${id}`, { table })),
       );
       const running = this.router.get(prefixOf(entry));
       this.router.delete(prefixOf(entry));
       await running?.backend.close?.();
-      await this.#purge(entry.uuid);
+      for (const id of folders) await this.#purge(id);
       return undefined;
     });
   }
 
-  /** Replaces description, tuning or options. @returns undefined for an unknown path */
+  /** Replaces description, tuning or options. @returns undefined for an unknown path, or why not */
   tune(
     table: 'mounts' | 'auth',
     path: string,
-    edit: (entry: MountEntry) => MountEntry,
-  ): Promise<MountEntry | undefined> {
+    edit: (entry: MountEntry) => MountEntry | MountRefusal,
+  ): Promise<MountEntry | MountRefusal | undefined> {
     return this.#exclusive(async () => {
       const entry = this.#find(table, path);
       if (entry === undefined) return undefined;
-      const next = edit(entry);
+      const edited = edit(entry);
+      if ('refused' in edited) return edited;
+      const format = this.#format(entry);
+      const refused = refuseFormat(format, edited.options, entry.options);
+      if (refused !== undefined) return { refused };
+      const before = formatOf(format, entry.options);
+      const changes = before !== formatOf(format, edited.options);
+      const next: MountEntry = changes
+        ? {
+            ...edited,
+            folder: this.#options.random.uuid(),
+            upgradingFrom: { folder: folderOf(entry), format: before },
+          }
+        : edited;
       await this.#save(this.#entries.map((each) => (each === entry ? next : each)));
       const running = this.router.get(prefixOf(entry));
-      const restart = JSON.stringify(next.options) !== JSON.stringify(entry.options) || running === undefined;
-      if (restart) await this.#restart(next);
+      if (changes || running === undefined) await this.#restart(next);
       else this.router.set({ ...running, entry: next, leaseTtl: this.leaseTtl(next.config) });
       return next;
     });
@@ -281,7 +224,7 @@ export class MountTable {
 
   /** Ends the connections of all backends. */
   async close(): Promise<void> {
-    await Promise.all(this.router.all().map(({ backend }) => backend.close?.() ?? Promise.resolve()));
+    await Promise.all(this.router.all().map(({ backend }) => backend.close?.()));
   }
 
   // Nobody is served while what the mount gave is taken back; on failure it serves on.
@@ -307,22 +250,60 @@ export class MountTable {
 
   // Two backends of one storage would each believe to be the only one. The system backend itself asks for this.
   #restart(entry: MountEntry): Promise<void> {
-    return entry.type === 'system'
-      ? this.#start(entry)
-      : this.#use.run(entry.accessor, () => this.#start(entry));
+    const start = (): Promise<void> => this.#start(entry);
+    return entry.type === 'system' ? start() : this.#use.run(entry.accessor, start);
   }
 
   async #start(entry: MountEntry): Promise<void> {
+    const format = this.#format(entry);
+    const before = this.router.get(prefixOf(entry));
+    let mounted: Mounted | undefined;
+    if (entry.upgradingFrom !== undefined && format !== undefined) {
+      await before?.backend.close?.();
+      mounted = this.#mounted(entry, this.#upgrade(entry, format));
+    } else {
+      const backend = await this.#build(entry);
+      if (backend === undefined) return;
+      mounted = this.#mounted(entry, backend);
+    }
+    this.router.set(mounted);
+    // What the old one still does ends by itself; nobody waits for it.
+    if (before !== undefined) void before.backend.close?.().catch(() => undefined);
+  }
+
+  #mounted(entry: MountEntry, backend: Backend): Mounted {
+    return { entry, backend, prefix: prefixOf(entry), leaseTtl: this.leaseTtl(entry.config) };
+  }
+
+  #upgrade(entry: MountEntry, format: StorageFormat): Backend {
+    const { folder: old, format: oldFormat } = entry.upgradingFrom ?? { folder: '', format: '' };
+    const from = this.#storageOf(entry, old, oldFormat);
+    const to = this.#storageOf(entry);
+    return upgradingBackend(
+      entry.type,
+      () => format.upgrade(from, to, this.#options),
+      () => this.#exclusive(() => this.#upgraded(entry.uuid)),
+    );
+  }
+
+  async #upgraded(uuid: string): Promise<void> {
+    const entry = this.#entries.find((each) => each.uuid === uuid);
+    if (entry === undefined) return;
+    const { upgradingFrom: _done, ...next } = entry;
+    await this.#save(this.#entries.map((each) => (each === entry ? next : each)));
+    await this.#restart(next);
+  }
+
+  async #build(entry: MountEntry): Promise<Backend | undefined> {
     const { factories, clock, random, keyRandom, tokens, policies, identity } = this.#options;
     const factory = factories[entry.table === 'auth' ? 'auth' : 'secrets'][factoryName(entry.type)];
-    if (factory === undefined) return;
-    const backend = await factory({
+    return factory?.({
       accessor: entry.accessor,
       storage: this.#storageOf(entry),
       clock,
       random,
       keyRandom: entry.externalEntropyAccess ? keyRandom : plainKeyRandom(random),
-      options: entry.options ?? {},
+      format: formatOf(this.#format(entry), entry.options),
       tokens,
       policies,
       identity,
@@ -337,38 +318,45 @@ export class MountTable {
         ),
       mountByAccessor: (accessor) => this.#entries.find((each) => each.accessor === accessor),
     });
-    const mounted: Mounted = {
-      entry,
-      backend,
-      prefix: prefixOf(entry),
-      leaseTtl: this.leaseTtl(entry.config),
-    };
-    const before = this.router.get(mounted.prefix)?.backend;
-    this.router.set(mounted);
-    // What the old one still does ends by itself; nobody waits for it.
-    void before?.close?.().catch(() => undefined);
+  }
+
+  #format({ table, type }: MountEntry): StorageFormat | undefined {
+    const { formats } = this.#options.factories;
+    const name = factoryName(type);
+    return table === 'mounts' && Object.hasOwn(formats, name) ? formats[name] : undefined;
   }
 
   /** Where the critical values of mounts with seal_wrap are. */
   sealWrapAreas(): SealWrapArea[] {
-    return this.#entries.filter(({ sealWrap }) => sealWrap).map((entry) => this.#areaOf(entry));
+    return this.#entries
+      .filter(({ sealWrap }) => sealWrap)
+      .flatMap((entry) => [
+        this.#areaOf(entry),
+        ...(entry.upgradingFrom === undefined
+          ? []
+          : [this.#areaOf(entry, entry.upgradingFrom.folder, entry.upgradingFrom.format)]),
+      ]);
   }
 
-  #areaOf({ table, uuid, type, options }: MountEntry): SealWrapArea {
+  #areaOf(
+    entry: MountEntry,
+    folder: string = folderOf(entry),
+    format: string = formatOf(this.#format(entry), entry.options),
+  ): SealWrapArea {
     const { sealWrapped } = this.#options.factories;
-    const critical = Object.hasOwn(sealWrapped, type) ? (sealWrapped[type]?.(options ?? {}) ?? []) : [];
-    return { prefix: `${table === 'auth' ? 'auth' : 'logical'}/${uuid}/`, critical };
+    const type = factoryName(entry.type);
+    const critical = Object.hasOwn(sealWrapped, type) ? (sealWrapped[type]?.(format) ?? []) : [];
+    return { prefix: `${entry.table === 'auth' ? 'auth' : 'logical'}/${folder}/`, critical };
   }
 
-  #storageOf(entry: MountEntry): Storage {
-    const area = this.#areaOf(entry);
+  #storageOf(entry: MountEntry, ...place: readonly [folder?: string, format?: string]): Storage {
+    const area = this.#areaOf(entry, ...place);
     const { storage, sealWrap } = this.#options;
     return view(entry.sealWrap ? sealWrap.storage(area) : storage, area.prefix);
   }
 
   async #purge(uuid: string): Promise<void> {
-    await clear(this.#options.storage, `logical/${uuid}/`);
-    await clear(this.#options.storage, `auth/${uuid}/`);
+    for (const table of ['logical', 'auth']) await clear(this.#options.storage, `${table}/${uuid}/`);
     await this.#options.storage.delete(`core/unmounted/${uuid}`);
   }
 
@@ -388,31 +376,6 @@ export class MountTable {
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#changes.then(work);
-    this.#changes = turn.catch(() => undefined);
-    return turn;
+    return this.#use.run('', work);
   }
-
-  #entry(request: MountRequest): MountEntry {
-    const version = /^kv-v([12])$/.exec(request.type)?.[1];
-    const kind = version === undefined ? request.type : 'kv';
-    const suffix = this.#options.random.uuid().slice(0, 8);
-    return {
-      ...request,
-      type: kind,
-      options: version === undefined ? request.options : { version, ...request.options },
-      uuid: this.#options.random.uuid(),
-      accessor: `${request.table === 'auth' ? 'auth_' : ''}${kind}_${suffix}`,
-      externalEntropyAccess: request.externalEntropyAccess ?? false,
-    };
-  }
-}
-
-function prefixOf(entry: MountEntry): string {
-  return entry.table === 'auth' ? `auth/${entry.path}` : entry.path;
-}
-
-// kv-v2 is a name for kv with an option.
-function factoryName(type: string): string {
-  return type === 'kv-v2' || type === 'kv-v1' || type === 'generic' ? 'kv' : type;
 }

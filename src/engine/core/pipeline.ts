@@ -9,6 +9,7 @@ import type { Core } from './core.ts';
 import { policiesOf } from './granted.ts';
 import { help, wantsHelp } from './help.ts';
 import { observe, observeAudit } from './observe.ts';
+import { RequestPlace } from './lease-place.ts';
 import { completeLogin } from './login.ts';
 import { completeSecret } from './secret.ts';
 
@@ -69,6 +70,7 @@ export function createPipeline(core: Core): (request: CoreRequest) => Promise<Re
       response: undefined,
       usedUp: undefined,
       trail: undefined,
+      place: undefined,
       quotaHeaders: undefined,
     };
     const began = core.clock.monotonic();
@@ -226,16 +228,14 @@ async function countUse(context: Context): Promise<Response | undefined> {
 // What is refused is told openly; unwrapping is the one answer that is never wrapped again.
 async function handleAndWrap(context: Context): Promise<Response> {
   const { request, vault } = context;
-  const giveBack = await vault.leaseCounts.take(request.path, vault.leases);
-  if (giveBack === undefined) return tooManyLeases(request.path);
+  const place = new RequestPlace(vault.leaseCounts, request.path, context.token);
+  context.place = place;
+  if (context.logical !== undefined) context.logical = { ...context.logical, leasePlace: () => place.take() };
   let response: Response;
-  let leased = false;
   try {
-    response = await handleOnMount(context, () => {
-      leased = true;
-    });
+    response = await handleOnMount(context, place);
   } finally {
-    if (!leased) giveBack();
+    place.giveBack();
   }
   const wrappable =
     response.kind === 'data' ||
@@ -248,7 +248,7 @@ async function handleAndWrap(context: Context): Promise<Response> {
   return vault.wrapping.wrap(response, request.id, request.path, request.wrapTtl);
 }
 
-async function handleOnMount(context: Context, onLeased: () => void): Promise<Response> {
+async function handleOnMount(context: Context, place: RequestPlace): Promise<Response> {
   const { vault } = context;
   for (;;) {
     const { mounted } = context;
@@ -257,10 +257,9 @@ async function handleOnMount(context: Context, onLeased: () => void): Promise<Re
       if (!still) return undefined;
       const response = await handleLogin(context);
       if (response.kind === 'login') return completeLogin(context, response.login, response.warnings);
-      if (response.kind !== 'secret') return response;
-      const secret = await completeSecret(context, response);
-      onLeased();
-      return secret;
+      if (response.kind === 'secret') return completeSecret(context, response);
+      if (response.kind === 'auth') place.keepToken(response.auth.entry);
+      return response;
     });
     const response = answered ?? (await routeAgain(context));
     if (response !== undefined) return response;
@@ -275,14 +274,6 @@ async function routeAgain(context: Context): Promise<Response | undefined> {
   context.call = undefined;
   route(context);
   return authorize(context);
-}
-
-function tooManyLeases(path: string): Response {
-  return {
-    kind: 'refusal',
-    status: 429,
-    errors: [`request path ${JSON.stringify(path)}: lease count quota exceeded`],
-  };
 }
 
 // Who fails too often is refused without being asked, whatever the password.

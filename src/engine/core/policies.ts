@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../lib/bounded-map.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { getJson, jsonPut, type Storage } from '../logical/storage.ts';
+import { getJson, jsonPut, keysBelow, type Storage } from '../logical/storage.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
 import { WRAPPING_POLICY } from './wrapping.ts';
 import {
@@ -98,7 +98,9 @@ export class PolicyStore {
   }
 
   async names(): Promise<string[]> {
-    return [...(await this.#storage.list('')), 'root'];
+    const names: string[] = [];
+    for await (const name of keysBelow(this.#storage, '')) names.push(name);
+    return [...names, 'root'];
   }
 
   /**

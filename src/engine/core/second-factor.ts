@@ -37,25 +37,25 @@ export class SecondFactors {
   }
 
   /**
-   * Finishes a login, or asks for what is missing.
+   * Finishes a login at once, or asks for what is missing and finishes it later.
    * @param header the values of `X-Vault-MFA`: `method:passcode`, to do it in one request
    */
   async demand(
     entityId: string,
     mount: { readonly accessor: string; readonly type: string },
     header: string | readonly string[] | undefined,
-    finish: () => Promise<Response>,
+    { atOnce, later }: { readonly atOnce: () => Promise<Response>; readonly later: () => Promise<Response> },
   ): Promise<Response> {
     const requirements = await this.#mfa.requirements(entityId, mount);
-    if (requirements.length === 0) return finish();
+    if (requirements.length === 0) return atOnce();
     const codes = codesIn(header);
     if (Object.keys(codes).length > 0) {
       const refusal = await this.#check(requirements, entityId, codes);
-      return refusal ?? finish();
+      return refusal ?? atOnce();
     }
     this.#forget();
     const id = this.#random.uuid();
-    this.#waiting.set(id, { entityId, requirements, finish, until: this.#clock.now() + WAIT_MS });
+    this.#waiting.set(id, { entityId, requirements, finish: later, until: this.#clock.now() + WAIT_MS });
     return { kind: 'second-factor', requestId: id, constraints: describe(requirements), warnings: [ADVICE] };
   }
 

@@ -21,6 +21,11 @@ export async function completeSecret(context: Context, secret: Secret): Promise<
     };
     await backend.revokeSecret?.(held);
   };
+  const full = await context.place?.take();
+  if (full !== undefined) {
+    await takeBack();
+    return full;
+  }
   const registered = await vault.leases
     .register(secret.lease, { path: request.path, mount, limits }, token)
     .catch(async (error: unknown) => {
@@ -28,6 +33,7 @@ export async function completeSecret(context: Context, secret: Secret): Promise<
       throw error;
     });
   const { lease, ttl } = registered;
+  context.place?.keep(lease.key);
   if (token?.numUses === 1) {
     await vault.leases.expire(lease.id);
     return badRequest(

@@ -9,7 +9,7 @@ import { view } from '../logical/storage.ts';
 import { Ceremonies } from './ceremony/ceremonies.ts';
 import { leasePort } from './lease-port.ts';
 import { versionsOf } from './versions.ts';
-import type { BackendFactories } from './mounts.ts';
+import type { BackendFactories } from './backend-factory.ts';
 import { aclOf } from './granted.ts';
 import { commitRootKey } from './quorum/commit.ts';
 import { createGenerateRoot, rootTokensOf } from './quorum/generate-root.ts';

@@ -19,7 +19,9 @@ import { HttpSettings } from './http-settings.ts';
 import { repeat, Ticker } from './background.ts';
 import { Lockout, type LockoutRules } from './lockout.ts';
 import { ManagedKeys } from './managed-keys/managed-keys.ts';
-import { type BackendFactories, MountTable } from './mounts.ts';
+import type { BackendFactories } from './backend-factory.ts';
+import { countedLeases } from './lease-place.ts';
+import { MountTable } from './mounts.ts';
 import { PolicyStore } from './policies.ts';
 import { SealWrap } from './seal-wrap.ts';
 import { SecondFactors } from './second-factor.ts';
@@ -100,12 +102,12 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
   });
   const policies = await PolicyStore.open(view(barrier, 'sys/policy/'), clock, identity);
   const mounted: { table?: MountTable } = {};
-  const leaseCounts = await LeaseCountQuotas.open(view(barrier, 'sys/quotas/'));
+  const counted: { quotas?: LeaseCountQuotas } = {};
   const leases = new Leases({
     storage: view(barrier, 'sys/lease/'),
     clock,
     random,
-    onRemoved: (id) => leaseCounts.removed(id),
+    onRemoved: (id) => counted.quotas?.removed(id.slice(id.lastIndexOf('/') + 1)),
     holder: (accessor) => {
       const found = mounted.table?.byAccessor(accessor);
       return found === undefined ? undefined : { limits: found.leaseTtl, backend: found.backend };
@@ -120,8 +122,15 @@ export async function openVault(options: VaultOptions): Promise<Vault> {
     onRevoke: async (hash) => {
       await leases.expireOfToken(hash);
       await mounted.table?.clearCubbyhole(hash);
+      counted.quotas?.removed(hash);
     },
   });
+  const leaseCounts = await LeaseCountQuotas.open(
+    view(barrier, 'sys/quotas/'),
+    clock,
+    countedLeases(leases, tokens),
+  );
+  counted.quotas = leaseCounts;
   const managedKeys = new ManagedKeys({
     storage: view(sealWrap.own(), 'sys/managed-keys/'),
     libraries: options.keyLibraries ?? new Map(),

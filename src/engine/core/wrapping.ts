@@ -31,7 +31,7 @@ export class Wrapping {
   /** Puts an answer away. @param ttl seconds */
   async wrap(response: Response, requestId: string, path: string, ttl: number): Promise<Response> {
     const { body } = envelope(response, requestId);
-    const accessor = response.kind === 'auth' ? response.auth.entry.accessor : undefined;
+    const accessor = accessorIn(response);
     return this.#store(JSON.stringify(body ?? null), path, ttl, accessor);
   }
 
@@ -109,4 +109,11 @@ export class Wrapping {
 export function wrapTtl(header: string): number | undefined {
   const seconds = parseDuration(header);
   return seconds === undefined || seconds < 0 ? undefined : Math.ceil(seconds);
+}
+
+// Of a token, or of a secret ID of AppRole: who hands the wrapping token on can take back what it wraps.
+function accessorIn(response: Response): string | undefined {
+  if (response.kind === 'auth') return response.auth.entry.accessor;
+  const accessor = response.kind === 'data' ? response.data?.['secret_id_accessor'] : undefined;
+  return typeof accessor === 'string' ? accessor : undefined;
 }

@@ -30,6 +30,8 @@ export interface Field<T extends keyof FieldTypes = keyof FieldTypes> {
   readonly default?: FieldTypes[T];
   /** On writes also read from the query string; reads, lists and deletions read every field from there. */
   readonly query?: boolean;
+  /** A duration that may be negative; of others a negative one is refused. */
+  readonly signed?: boolean;
   /** Kept for old clients. */
   readonly deprecated?: boolean;
   /** Text, or each text of a list: blanks around it go, and it is kept in lower case. */
@@ -78,6 +80,11 @@ export function readFields<F extends Fields>(
     if (converted === null) {
       return new FieldRefusal(
         `Field validation failed: error converting input for field "${name}": expected type ${describe(field.type)}`,
+      );
+    }
+    if (field.type === 'duration' && field.signed !== true && Number(converted) < 0) {
+      return new FieldRefusal(
+        `Field validation failed: error converting input for field "${name}": cannot provide negative value '${Number(converted)}'`,
       );
     }
     if (converted !== undefined) values[name] = converted;
@@ -147,7 +154,7 @@ function convert(type: keyof FieldTypes, value: Exclude<Json, null>): unknown {
       return boolean(value);
     case 'duration': {
       const seconds = parseDuration(JSON.isRawJSON(value) ? Number(value.rawJSON) : value);
-      return seconds === undefined ? undefined : Math.trunc(seconds);
+      return seconds === undefined ? undefined : seconds < 0 ? Math.floor(seconds) : Math.trunc(seconds);
     }
     case 'commaList':
       return list(typeof value === 'string' ? split(value) : value);

@@ -4,6 +4,8 @@ import { FieldRefusal, type Fields, type FieldValues, readFields } from './field
 import { given, judgedParameters } from './parameters.ts';
 import type { HeldLease, SecretRenewal } from './lease.ts';
 import type { Renewal } from './login.ts';
+import { isName, type NameKind } from './names.ts';
+import { takePage } from './page.ts';
 import type { LogicalRequest, Operation, TokenEntry } from './request.ts';
 import { badRequest, type Response } from './response.ts';
 
@@ -38,12 +40,14 @@ export interface Backend {
  */
 export type Access = 'unauthenticated' | 'token' | 'sudo' | 'rekey' | 'generate-root' | 'metrics';
 
-/** One row. Patterns are segments: a literal, `:name` for one segment, `*name` for the rest (also empty) but literals after it. */
+/** One row. Patterns are segments: a literal, `:name` for one segment that holds a name, `*name` for the rest (also empty) but literals after it. */
 export interface PathRow<F extends Fields> {
   readonly pattern: string;
   readonly synopsis: string;
   readonly description?: string;
   readonly fields: F;
+  /** What segments of one name hold, where it is not a generic name; elsewhere the path does not exist. */
+  readonly names?: Readonly<Record<string, NameKind>>;
   /** Who may call; a token with the capability unless another is named. */
   readonly access?: Access;
   /** On a login: the name by which failures are counted. */
@@ -74,6 +78,7 @@ export interface Path {
   readonly synopsis: string;
   readonly description: string;
   readonly fields: Fields;
+  readonly names: Readonly<Record<string, NameKind>>;
   readonly access: Access;
   readonly operations: Readonly<Partial<Record<Operation, string>>>;
   readonly checksExistence: boolean;
@@ -127,7 +132,11 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
           if (row.fields[name]?.required === true && fields[name] === undefined)
             return badRequest(`missing ${name}`);
         }
-        const response = operation.handler(current, fields);
+        const handled = operation.handler(current, fields);
+        const response =
+          current.operation === 'list'
+            ? Promise.resolve(handled).then((all) => takePage(all, current.query))
+            : handled;
         return ignored.length === 0 && replaced.length === 0 ? response : advise(response, ignored, replaced);
       },
     };
@@ -137,6 +146,7 @@ export function path<const F extends Fields>(row: PathRow<F>): Path {
     synopsis: row.synopsis,
     description: row.description ?? '',
     fields: row.fields,
+    names: row.names ?? {},
     access: row.access ?? 'token',
     operations: summaries,
     checksExistence: row.exists !== undefined,
@@ -209,7 +219,27 @@ interface CompiledPath {
   readonly match: (relative: string) => PathValues | undefined;
 }
 
-/** Finds the row for a path below the mount; earlier rows win. */
+// Who may call stays; nothing is there.
+function unsupported(row: Path): Path {
+  const { read = '', list = '', update = '', patch = '', delete: remove = '' } = row.operations;
+  return {
+    ...row,
+    operations: { read, list, update, patch, delete: remove },
+    checksExistence: false,
+    isLogin: false,
+    record: undefined,
+    call: ({ body }) => ({
+      loginName: undefined,
+      record: undefined,
+      parameters: () => body,
+      exists: () => Promise.resolve(true),
+      handle: () => unsupportedPath,
+    }),
+    handle: () => unsupportedPath,
+  };
+}
+
+/** Finds the row for a path below the mount; earlier rows win, and those whose names fit before all others. */
 export class PathTable {
   readonly rows: readonly Path[];
   readonly #byHead = new Map<string, CompiledPath[]>();
@@ -234,16 +264,23 @@ export class PathTable {
   find(relative: string): { readonly path: Path; readonly values: PathValues } | undefined {
     const slash = relative.indexOf('/');
     const candidates = this.#byHead.get(slash === -1 ? relative : relative.slice(0, slash)) ?? [];
-    for (const { path: row, match } of candidates) {
-      const values = match(relative);
-      if (values !== undefined) return { path: row, values };
+    let misnamed: Path | undefined;
+    for (const rows of [candidates, this.#any]) {
+      for (const { path: row, match } of rows) {
+        const values = match(relative);
+        if (values === undefined) continue;
+        if (fits(row, values)) return { path: row, values };
+        misnamed ??= row;
+      }
     }
-    for (const { path: row, match } of this.#any) {
-      const values = match(relative);
-      if (values !== undefined) return { path: row, values };
-    }
-    return undefined;
+    return misnamed === undefined ? undefined : { path: unsupported(misnamed), values: {} };
   }
+}
+
+function fits({ pattern, names }: Path, values: PathValues): boolean {
+  for (const name in values)
+    if (!pattern.includes(`*${name}`) && !isName(names[name] ?? 'generic', values[name] ?? '')) return false;
+  return true;
 }
 
 function compile(pattern: string): (relative: string) => PathValues | undefined {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../lib/json.ts';
 import type { Field, FieldTypes } from './fields.ts';
 import type { Path, PathTable } from './logical.ts';
+import { pageParameters } from './page.ts';
 import type { Operation } from './request.ts';
 
 /** One operation as it stands on the wire. */
@@ -76,7 +77,7 @@ function pathItem(row: Path): JsonObject {
     if (operation === 'list' && !onlyList) continue;
     const query = [
       ...(operation === 'list' || (operation === 'read' && row.operations.list !== undefined)
-        ? [listParameter(onlyList)]
+        ? [listParameter(onlyList), ...pageOf(row)]
         : []),
       ...(method === 'get' || method === 'delete'
         ? body
@@ -108,6 +109,17 @@ function listParameter(required: boolean): JsonObject {
     ...(required ? { required } : {}),
     schema: { type: 'string', ...(required ? { enum: ['true'] } : {}) },
   };
+}
+
+function pageOf({ fields }: Path): JsonObject[] {
+  return Object.entries(pageParameters)
+    .filter(([name]) => fields[name]?.query !== true)
+    .map(([name, description]) => ({
+      name,
+      in: 'query',
+      description,
+      schema: { type: name === 'limit' ? 'integer' : 'string' },
+    }));
 }
 
 function bodyOf(fields: readonly (readonly [string, Field])[]): JsonObject {

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../lib/json.ts';
 import { convertField, folded, type Field, type Fields } from './fields.ts';
+import { pageParameters } from './page.ts';
 import type { LogicalRequest } from './request.ts';
 
 /** What a client gave to an endpoint, as its table of fields reads it. */
@@ -29,7 +30,8 @@ export function given(
   for (const name in data) {
     const known = Object.hasOwn(fields, name) || (anyCase && Object.hasOwn(fields, name.toLowerCase()));
     if (Object.hasOwn(pathValues, name)) replaced.push(name);
-    else if (!known && !arbitrary) ignored.push(name);
+    else if (!known && !arbitrary && !(operation === 'list' && Object.hasOwn(pageParameters, name)))
+      ignored.push(name);
   }
   return { data, ignored: ignored.toSorted(), replaced: replaced.toSorted() };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { Response } from './response.ts';
 
 export type Operation = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list';
 
@@ -88,6 +89,11 @@ export interface LogicalRequest {
   /** Seconds for which the answer is to be wrapped; 0 for not. */
   readonly wrapTtl: number;
   readonly leaseTtl: LeaseTtl;
+  /**
+   * Asked before anything is made that will have a lease. @returns 429 when a quota is used up. Who does not ask has what it
+   * made taken back.
+   */
+  readonly leasePlace?: () => Promise<Response | undefined>;
   readonly remoteAddress: string;
   /** Common name of a client certificate that was verified against the listener's client CA. */
   readonly clientName: string | undefined;

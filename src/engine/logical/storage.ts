@@ -54,6 +54,14 @@ export async function* names(storage: Storage, prefix: string): AsyncGenerator<s
   }
 }
 
+/** Every key below a prefix, which is empty or ends in a slash; keys are relative to the storage. */
+export async function* keysBelow(storage: Storage, prefix: string): AsyncGenerator<string> {
+  for (const name of await storage.list(prefix)) {
+    if (name.endsWith('/')) yield* keysBelow(storage, prefix + name);
+    else yield prefix + name;
+  }
+}
+
 /** Deletes everything below a prefix, a page at a time. */
 export async function clear(storage: Storage, prefix: string): Promise<void> {
   for (;;) {

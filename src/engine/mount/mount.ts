@@ -5,7 +5,7 @@ import type { LeaseTtl } from '../logical/request.ts';
  * The mount tables (secrets engines, auth methods) and the router over them.
  *
  * I1  No mount is inside another; the longest prefix wins and is the only one.
- * I2  A mount's data lives under its UUID, so that a path that is mounted again never shows old data.
+ * I2  A mount's data lives under a UUID of its own, so that a path that is mounted again never shows old data.
  */
 export interface MountEntry {
   readonly table: 'mounts' | 'auth';
@@ -20,10 +20,17 @@ export interface MountEntry {
   readonly externalEntropyAccess: boolean;
   readonly options: Readonly<Record<string, string>> | null;
   readonly config: MountConfig;
+  /** Where its data is, when an upgrade has moved it; otherwise its UUID. */
+  readonly folder?: string;
+  /** Where the data is that an upgrade has yet to move, and how it is stored there. */
+  readonly upgradingFrom?: { readonly folder: string; readonly format: string };
 }
 
 /** What is asked for; the rest of an entry is made. */
-export type MountRequest = Omit<MountEntry, 'uuid' | 'accessor' | 'externalEntropyAccess'> &
+export type MountRequest = Omit<
+  MountEntry,
+  'uuid' | 'accessor' | 'externalEntropyAccess' | 'folder' | 'upgradingFrom'
+> &
   Partial<Pick<MountEntry, 'externalEntropyAccess'>>;
 
 /** Tuning; TTLs in seconds, 0 is the system's. */
@@ -66,6 +73,13 @@ export interface Mounted {
   readonly leaseTtl: LeaseTtl;
   /** It is going: nobody is served any more. */
   readonly tainted?: true;
+  /** Refuses requests from now on; resolves when those that had begun are done. */
+  readonly retire?: () => Promise<void>;
+}
+
+/** The name of the folder that holds a mount's data. */
+export function folderOf({ folder, uuid }: MountEntry): string {
+  return folder ?? uuid;
 }
 
 /** Longest-prefix lookup over whole segments. */

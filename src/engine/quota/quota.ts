@@ -25,6 +25,7 @@ export interface RateLimitQuota {
 }
 
 export interface QuotaConfig {
+  /** Each with what is below it. A leading `/` or `/v1/` is left out. */
   readonly exemptPaths: readonly string[];
   readonly auditRefusals: boolean;
   readonly responseHeaders: boolean;
@@ -138,7 +139,10 @@ export class Quotas {
   }
 
   #isExempt(path: string): boolean {
-    return this.#config.exemptPaths.some((exempt) => covers(exempt, path));
+    return this.#config.exemptPaths.some((exempt) => {
+      const pattern = exempt.replace(/^\/?(?:v1\/)?/, '');
+      return covers(pattern, path) || path.startsWith(`${pattern}/`);
+    });
   }
 
   #ruleFor(path: string, role: string | undefined): RateLimitQuota | undefined {

@@ -1,6 +1,6 @@
 import { type Path, path } from '../logical/logical.ts';
 import { data, notFound, type Response } from '../logical/response.ts';
-import type { MountEntry } from '../mount/mount.ts';
+import { folderOf, type MountEntry } from '../mount/mount.ts';
 import type { SysPort } from './port.ts';
 
 /** internal/counters and internal/inspect: what there is, and how it is mounted. */
@@ -24,6 +24,7 @@ export function counterPaths(port: SysPort): Path[] {
     ),
     path({
       pattern: 'internal/inspect/router/:tag',
+      names: { tag: 'any' },
       synopsis: 'Information on the entries of the router.',
       access: 'sudo',
       fields: { tag: { type: 'string', description: 'root, uuid, accessor or storage.', required: true } },
@@ -56,7 +57,7 @@ function names(entry: MountEntry): { [name: string]: string } {
 
 function place(entry: MountEntry): { [name: string]: string | boolean } {
   return {
-    storage_prefix: `${entry.table === 'auth' ? 'auth' : 'logical'}/${entry.uuid}/`,
+    storage_prefix: `${entry.table === 'auth' ? 'auth' : 'logical'}/${folderOf(entry)}/`,
     tainted: false,
   };
 }

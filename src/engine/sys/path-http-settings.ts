@@ -149,6 +149,7 @@ function auditedHeaderPaths(settings: HttpSettingsPort): Path[] {
     }),
     path({
       pattern: 'config/auditing/request-headers/:header',
+      names: { header: 'any' },
       synopsis: 'Configures the headers sent to the audit logs.',
       access: 'sudo',
       fields: {
@@ -161,7 +162,7 @@ function auditedHeaderPaths(settings: HttpSettingsPort): Path[] {
           handler: (_request, { header }) => {
             const name = header.toLowerCase();
             return settings.audited[name] === undefined
-              ? badRequest('could not find header in config')
+              ? badRequest('Could not find header in config')
               : data(render([name]));
           },
         },

@@ -23,7 +23,7 @@ export function internalUiPaths(port: SysPort): Path[] {
               const shown: JsonObject = {};
               for (const entry of port.mounts.entries(table)) {
                 if (await hasAccess(port, request.token, prefix(entry)))
-                  shown[entry.path] = renderMount(entry);
+                  shown[entry.path] = renderMount(port, entry);
                 else if (entry.config.listingVisibility === 'unauth') {
                   shown[entry.path] = {
                     description: entry.description,
@@ -51,7 +51,7 @@ export function internalUiPaths(port: SysPort): Path[] {
             const mounted = port.mounts.find(values.path);
             if (mounted === undefined || !(await hasAccess(port, request.token, mounted.prefix)))
               return permissionDenied;
-            return data({ ...renderMount(mounted.entry), path: mounted.prefix });
+            return data({ ...renderMount(port, mounted.entry), path: mounted.prefix });
           },
         },
       },

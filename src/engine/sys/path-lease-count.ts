@@ -2,7 +2,7 @@ import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound } from '../logical/response.ts';
 import type { SysPort } from './port.ts';
 
-/** quotas/lease-count: so many leases at a time below a path. */
+/** quotas/lease-count: so many leases at a time below a path, those of logins included. */
 export function leaseCountPaths({ leaseCounts, mounts }: SysPort): Path[] {
   return [
     path({
@@ -19,15 +19,19 @@ export function leaseCountPaths({ leaseCounts, mounts }: SysPort): Path[] {
       fields: {
         name: { type: 'string', description: 'Name of the quota rule.', required: true },
         type: { type: 'string', description: 'Type of the quota rule: lease-count.', default: 'lease-count' },
-        path: { type: 'string', description: 'Mount or path of a secrets engine; empty for all.' },
-        role: { type: 'string', description: 'Accepted when empty: logins are not counted.', default: '' },
+        path: { type: 'string', description: 'Mount or path; empty for all.' },
+        role: {
+          type: 'string',
+          description: 'Accepted when empty: a quota counts the logins of all roles.',
+          default: '',
+        },
         max_leases: { type: 'int', description: 'How many leases there may be at a time.' },
         inheritable: { type: 'bool', description: 'Accepted; there are no namespaces to inherit.' },
       },
       operations: {
         read: {
           summary: 'Read a lease count quota.',
-          handler: (_request, { name }) => {
+          handler: async (_request, { name }) => {
             const rule = leaseCounts.get(name);
             if (rule === undefined) return notFound;
             return data({
@@ -36,7 +40,7 @@ export function leaseCountPaths({ leaseCounts, mounts }: SysPort): Path[] {
               path: rule.path,
               role: '',
               max_leases: rule.maxLeases,
-              counter: leaseCounts.counted(name) ?? 0,
+              counter: await leaseCounts.counted(rule),
               inheritable: rule.path === '',
             });
           },
@@ -47,12 +51,13 @@ export function leaseCountPaths({ leaseCounts, mounts }: SysPort): Path[] {
             const before = leaseCounts.get(values.name);
             if (values.type !== '' && values.type !== 'lease-count')
               return badRequest('type must be "lease-count"');
-            if (values.role !== '') return badRequest("'role' is not supported: logins are not counted");
+            if (values.role !== '')
+              return badRequest("'role' is not supported: a quota counts the logins of all roles");
             const maxLeases = values.max_leases ?? before?.maxLeases ?? 0;
             if (maxLeases <= 0) return badRequest("'max_leases' is invalid");
             const place = (values.path ?? before?.path ?? '').replace(/^\//, '');
             const mounted = place === '' ? undefined : mounts.find(place.replace(/\*$/, ''));
-            if (place !== '' && mounted?.entry.table !== 'mounts')
+            if (place !== '' && mounted === undefined)
               return badRequest(`invalid mount path ${JSON.stringify(place)}`);
             await leaseCounts.put({
               name: values.name,

@@ -46,6 +46,7 @@ export function lockedUserPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'locked-users/:mount_accessor/unlock/:alias_identifier',
+      names: { mount_accessor: 'any', alias_identifier: 'any' },
       synopsis: 'Unlock the locked user with given mount_accessor and alias_identifier.',
       fields: {
         mount_accessor: { ...mount_accessor, required: true },

@@ -53,6 +53,7 @@ export function loggerPaths({ log }: ProcessPort): Path[] {
     }),
     path({
       pattern: 'loggers/:name',
+      names: { name: 'any' },
       synopsis: 'Reads or sets the level of one logger.',
       fields: { name: { type: 'string', description: 'The name of the logger.', required: true }, level },
       operations: {

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../lib/duration.ts';
 import { type Json, type JsonObject, member } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
-import { badRequest, empty, type Response } from '../logical/response.ts';
+import { badRequest, data, empty, type Response } from '../logical/response.ts';
 import type { MountConfig, MountEntry } from '../mount/mount.ts';
 import type { SysPort } from './port.ts';
 import { readLockout } from './lockout-config.ts';
@@ -61,9 +61,9 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
         read: {
           summary: 'List all mounts.',
           handler: () => {
-            const data: JsonObject = {};
-            for (const entry of port.mounts.entries(table)) data[entry.path] = renderMount(entry);
-            return { kind: 'data', data, atTop: true };
+            const listed: JsonObject = {};
+            for (const entry of port.mounts.entries(table)) listed[entry.path] = renderMount(port, entry);
+            return { kind: 'data', data: listed, atTop: true };
           },
         },
       },
@@ -121,7 +121,9 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
           handler: (_request, values) => {
             const target = tuneTarget(table, values.path);
             const entry = find(target.name, target.table);
-            return entry === undefined ? missing(values.path) : { kind: 'data', data: renderMount(entry) };
+            return entry === undefined
+              ? missing(values.path)
+              : { kind: 'data', data: renderMount(port, entry) };
           },
         },
         update: {
@@ -141,6 +143,12 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
               type,
             );
             if (typeof userLockout === 'string') return badRequest(userLockout);
+            const tuning = { ...emptyConfig, ...config };
+            const system = port.mounts.leaseTtl(emptyConfig).max;
+            if (tuning.maxLeaseTtl > 0 && tuning.defaultLeaseTtl > tuning.maxLeaseTtl)
+              return badRequest('given default lease TTL greater than given max lease TTL');
+            if (tuning.maxLeaseTtl === 0 && tuning.defaultLeaseTtl > system)
+              return badRequest(`given default lease TTL greater than system max lease TTL of ${system}`);
             if (!isMountPath(values.path))
               return badRequest('path must be given, without empty segments, ".." or control characters');
             const outcome = await port.mounts.mount({
@@ -154,8 +162,7 @@ export function mountPaths(port: SysPort, table: Table): Path[] {
               options: values.options ?? null,
               config: {
                 ...(table === 'auth' ? { tokenType: 'default-service' } : {}),
-                ...emptyConfig,
-                ...config,
+                ...tuning,
                 ...(userLockout === undefined ? {} : { userLockout }),
               },
             });
@@ -207,17 +214,42 @@ async function tune(
   const type = port.mounts.entries(table).find((each) => each.path === slash(name))?.type;
   const userLockout = readLockout(values.user_lockout_config, table, slash(name), type);
   if (typeof userLockout === 'string') return badRequest(userLockout);
-  const entry = await port.mounts.tune(table, slash(name), (before) => ({
-    ...before,
-    description: values.description ?? before.description,
-    options: values.options === undefined ? before.options : { ...before.options, ...values.options },
-    config: {
+  const warnings: string[] = [];
+  const entry = await port.mounts.tune(table, slash(name), (before) => {
+    const next: MountConfig = {
       ...before.config,
       ...config,
       ...(userLockout === undefined ? {} : { userLockout: { ...before.config.userLockout, ...userLockout } }),
-    },
-  }));
-  return entry === undefined ? otherwise : empty;
+    };
+    const { defaultLeaseTtl: ttl, maxLeaseTtl: max } = next;
+    if (max > 0 && ttl > max)
+      return {
+        refused: `backend max lease TTL of ${max} would be less than backend default lease TTL of ${ttl}`,
+      };
+    const options = tunedOptions(before.options, values.options);
+    if (before.type === 'kv' && isUpgrade(before.options, options)) warnings.push(UPGRADING);
+    return { ...before, description: values.description ?? before.description, options, config: next };
+  });
+  if (entry === undefined) return otherwise;
+  if ('refused' in entry) return badRequest(entry.refused);
+  return warnings.length === 0 ? empty : data(null, warnings);
+}
+
+const UPGRADING =
+  'Upgrading mount from version 1 to version 2. This mount will be unavailable for a brief period and will resume service shortly.';
+
+function isUpgrade(before: MountEntry['options'], after: MountEntry['options']): boolean {
+  return before?.['version'] !== '2' && after?.['version'] === '2';
+}
+
+// An option that is set to nothing goes; a version cannot.
+function tunedOptions(
+  before: MountEntry['options'],
+  given: Readonly<Record<string, string>> | undefined,
+): MountEntry['options'] {
+  if (given === undefined) return before;
+  const merged = Object.entries({ ...before, ...given });
+  return Object.fromEntries(merged.filter(([name, value]) => value !== '' || name === 'version'));
 }
 
 type Settings = { -readonly [K in keyof MountConfig]?: MountConfig[K] };
@@ -235,14 +267,6 @@ function readConfig(given: JsonObject): Settings | string {
     if (seconds === undefined || seconds < 0)
       return `unable to parse ${name.replaceAll('_', ' ').replace('ttl', 'TTL')}: invalid duration`;
     config[target] = Math.trunc(seconds);
-  }
-  if (
-    config.defaultLeaseTtl !== undefined &&
-    config.maxLeaseTtl !== undefined &&
-    config.maxLeaseTtl > 0 &&
-    config.defaultLeaseTtl > config.maxLeaseTtl
-  ) {
-    return `backend default lease TTL of ${config.defaultLeaseTtl} seconds greater than max lease TTL of ${config.maxLeaseTtl} seconds`;
   }
   const visibility = member(given, 'listing_visibility');
   if (typeof visibility === 'string') {

@@ -2,7 +2,7 @@ import { fromBase64, text } from '../../lib/bytes.ts';
 import type { Random } from '../../lib/random.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../logical/response.ts';
-import { getJson, jsonPut, type Storage } from '../logical/storage.ts';
+import { getJson, jsonPut, keysBelow, type Storage, view } from '../logical/storage.ts';
 import { generatePassword, parsePasswordPolicy, PasswordPolicyInvalid } from './password-policy.ts';
 import type { SysPort } from './port.ts';
 
@@ -40,12 +40,34 @@ export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
       operations: {
         list: {
           summary: 'List the existing password policies.',
-          handler: async () => keys(await storage.list('password_policy/')),
+          handler: async () => {
+            const names: string[] = [];
+            for await (const name of keysBelow(view(storage, 'password_policy/'), '')) names.push(name);
+            return keys(names);
+          },
         },
       },
     }),
     path({
-      pattern: 'policies/password/:name',
+      pattern: 'policies/password/*name/generate',
+      synopsis: 'Generate a password from an existing password policy.',
+      fields: { name: nameField },
+      operations: {
+        read: {
+          summary: 'Generate a password from an existing password policy.',
+          handler: async (_request, values) => {
+            const found = await stored(storage, values.name);
+            if (found === undefined) return notFound;
+            const password = generate(found.policy);
+            return password instanceof PasswordPolicyInvalid
+              ? { kind: 'refusal', status: 500, errors: [`failed to generate password: ${password.message}`] }
+              : data({ password });
+          },
+        },
+      },
+    }),
+    path({
+      pattern: 'policies/password/*name',
       synopsis: 'Read, Modify, or Delete a password policy.',
       fields: {
         name: nameField,
@@ -68,24 +90,6 @@ export function passwordPolicyPaths({ storage, random }: SysPort): Path[] {
           handler: async (_request, values) => {
             await storage.delete(key(values.name));
             return empty;
-          },
-        },
-      },
-    }),
-    path({
-      pattern: 'policies/password/:name/generate',
-      synopsis: 'Generate a password from an existing password policy.',
-      fields: { name: nameField },
-      operations: {
-        read: {
-          summary: 'Generate a password from an existing password policy.',
-          handler: async (_request, values) => {
-            const found = await stored(storage, values.name);
-            if (found === undefined) return notFound;
-            const password = generate(found.policy);
-            return password instanceof PasswordPolicyInvalid
-              ? { kind: 'refusal', status: 500, errors: [`failed to generate password: ${password.message}`] }
-              : data({ password });
           },
         },
       },

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../lib/json.ts';
 import { type Path, path } from '../logical/logical.ts';
 import { badRequest, data, keys, notFound, type Response } from '../logical/response.ts';
 import type { SysPort } from './port.ts';
+import { builtinVersion } from './render-mount.ts';
 
 const TYPES = ['auth', 'database', 'secret'] as const;
 const refused = badRequest('plugins cannot be registered: this server has built-in plugins only');
@@ -9,7 +10,7 @@ const refused = badRequest('plugins cannot be registered: this server has built-
 /** plugins/catalog and plugins/reload/backend. The catalogue is what is built in. */
 export function pluginPaths(port: SysPort): Path[] {
   const names = (type: string): readonly string[] => (port.catalog[type] ?? []).toSorted();
-  const version = `v${port.server.version}+builtin.vault`;
+  const version = builtinVersion(port.server.version);
   const read = (type: string, name: string): Response =>
     names(type).includes(name)
       ? data({
@@ -57,6 +58,7 @@ export function pluginPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'plugins/catalog/:type',
+      names: { type: 'any' },
       synopsis: 'Lists the plugins of a type, or reads one of any type.',
       access: 'sudo',
       fields: {
@@ -81,6 +83,7 @@ export function pluginPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'plugins/catalog/:type/:name',
+      names: { type: 'any', name: 'any' },
       synopsis: 'Configures the plugins known to Vault',
       access: 'sudo',
       fields: {

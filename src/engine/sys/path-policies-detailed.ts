@@ -31,7 +31,7 @@ export function detailedPolicyPaths({ policies }: SysPort): Path[] {
       },
     }),
     path({
-      pattern: 'policies/detailed/acl/:name',
+      pattern: 'policies/detailed/acl/*name',
       synopsis: 'Read an access control policy.',
       fields: { name: { type: 'string', description: 'The name of the policy.', required: true } },
       operations: {

@@ -1,5 +1,6 @@
+import { fromBase64, text } from '../../lib/bytes.ts';
 import { type Path, path } from '../logical/logical.ts';
-import { badRequest, empty, keys, notFound, type Response } from '../logical/response.ts';
+import { badRequest, data, empty, keys, notFound, type Response } from '../logical/response.ts';
 import { parsePolicy, PolicySyntaxError } from '../policy/policy.ts';
 import type { SysPort } from './port.ts';
 
@@ -7,19 +8,25 @@ const nameField = { type: 'string', description: 'The name of the policy.', requ
 
 /** policies/acl and the older policy. */
 export function policyPaths(port: SysPort): Path[] {
-  const write = async (name: string, text: string | undefined): Promise<Response> => {
-    if (text === undefined || text === '') return badRequest("'policy' parameter not supplied or empty");
+  const write = async (
+    name: string,
+    given: string | undefined,
+    warnings: readonly string[] = [],
+  ): Promise<Response> => {
+    if (given === undefined || given === '') return badRequest("'policy' parameter not supplied or empty");
+    const rules = decoded(given);
     const policy = name.toLowerCase();
     if (policy === 'root') return badRequest('cannot update "root" policy');
     if (policy === 'response-wrapping') return badRequest('cannot update "response-wrapping" policy');
     try {
-      parsePolicy(text);
+      parsePolicy(rules);
     } catch (error) {
       if (error instanceof PolicySyntaxError) return badRequest(error.message);
       throw error;
     }
-    await port.policies.put(policy, text);
-    return empty;
+    await port.policies.put(policy, rules);
+    const told = policy === name ? warnings : [...warnings, `policy name was converted to ${policy}`];
+    return told.length === 0 ? empty : data(null, told);
   };
 
   const remove = async (name: string): Promise<Response> => {
@@ -54,8 +61,8 @@ export function policyPaths(port: SysPort): Path[] {
       },
     }),
     path({
-      pattern: 'policies/acl/:name',
-      record: 'policy/:name',
+      pattern: 'policies/acl/*name',
+      record: 'policy/*name',
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: { name: nameField, policy: { type: 'string', description: 'The rules of the policy.' } },
       operations: {
@@ -94,7 +101,7 @@ export function policyPaths(port: SysPort): Path[] {
       },
     }),
     path({
-      pattern: 'policy/:name',
+      pattern: 'policy/*name',
       synopsis: 'Read, Modify, or Delete an access control policy.',
       fields: {
         name: nameField,
@@ -113,7 +120,10 @@ export function policyPaths(port: SysPort): Path[] {
         },
         update: {
           summary: 'Add a new or update an existing policy.',
-          handler: (_request, values) => write(values.name, values.policy ?? values.rules),
+          handler: (_request, { name, policy, rules }) =>
+            policy === undefined && rules !== undefined
+              ? write(name, rules, ["'rules' is deprecated, please use 'policy' instead"])
+              : write(name, policy),
         },
         delete: {
           summary: 'Delete the policy with the given name.',
@@ -122,4 +132,10 @@ export function policyPaths(port: SysPort): Path[] {
       },
     }),
   ];
+}
+
+// Text, or base64 of it, which tools break into lines.
+function decoded(policy: string): string {
+  const bytes = fromBase64(policy.replaceAll(/[\r\n]/g, ''));
+  return bytes === undefined ? policy : text(bytes);
 }

@@ -42,6 +42,7 @@ export function processPaths(port: ProcessPort): Path[] {
     ),
     path({
       pattern: 'config/reload/:subsystem',
+      names: { subsystem: 'any' },
       synopsis: 'Reload the given subsystem.',
       access: 'sudo',
       fields: { subsystem: { type: 'string', description: 'The subsystem: tls.', required: true } },

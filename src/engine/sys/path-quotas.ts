@@ -5,6 +5,8 @@ import { leaseCountPaths } from './path-lease-count.ts';
 import type { SysPort } from './port.ts';
 
 const MAX_PATH = 1500;
+/** Auth methods whose login has a field `role`. */
+const NAME_ROLES: readonly string[] = ['jwt', 'kubernetes', 'oidc'];
 
 /** quotas/config, quotas/rate-limit and quotas/lease-count. */
 export function quotaPaths(port: SysPort): Path[] {
@@ -69,6 +71,10 @@ export function quotaPaths(port: SysPort): Path[] {
             const role = values.role ?? before?.role ?? '';
             if (role !== '' && mounted?.entry.table !== 'auth')
               return badRequest("'role' needs a path that is an auth mount");
+            if (role !== '' && !NAME_ROLES.includes(mounted?.entry.type ?? ''))
+              return badRequest(
+                `'role' is only supported for auth methods whose logins name one: ${NAME_ROLES.join(', ')}`,
+              );
             await quotas.put({
               name: values.name,
               path:

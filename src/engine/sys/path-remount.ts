@@ -49,6 +49,7 @@ export function remountPaths(port: SysPort): Path[] {
     }),
     path({
       pattern: 'remount/status/:migration_id',
+      names: { migration_id: 'any' },
       synopsis: 'Check the status of a mount move operation',
       fields: {
         migration_id: { type: 'string', description: 'The ID of the migration operation.', required: true },

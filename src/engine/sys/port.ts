@@ -57,8 +57,8 @@ export interface SysPort {
     tune(
       table: 'mounts' | 'auth',
       path: string,
-      edit: (entry: MountEntry) => MountEntry,
-    ): Promise<MountEntry | undefined>;
+      edit: (entry: MountEntry) => MountEntry | { readonly refused: string },
+    ): Promise<MountEntry | { readonly refused: string } | undefined>;
     find(path: string): Mounted | undefined;
     all(): readonly Mounted[];
     /** @returns why the mount was not moved */

@@ -3,8 +3,13 @@ import type { MountConfig, MountEntry } from '../mount/mount.ts';
 import { renderLockout } from './lockout-config.ts';
 import type { SysPort } from './port.ts';
 
+/** The version of every plugin: all are built in. @param version of the server */
+export function builtinVersion(version: string): string {
+  return `v${version.split('+', 1)[0] ?? ''}+builtin.vault`;
+}
+
 /** A mount, as sys/mounts and sys/auth list it. TTLs are the mount's own settings; 0 is the system's. */
-export function renderMount(entry: MountEntry): JsonObject {
+export function renderMount({ server }: Pick<SysPort, 'server'>, entry: MountEntry): JsonObject {
   return {
     accessor: entry.accessor,
     config: renderConfig(entry.config),
@@ -14,7 +19,7 @@ export function renderMount(entry: MountEntry): JsonObject {
     local: entry.local,
     options: entry.options === null ? null : { ...entry.options },
     plugin_version: '',
-    running_plugin_version: '',
+    running_plugin_version: builtinVersion(server.version),
     running_sha256: '',
     seal_wrap: entry.sealWrap,
     type: entry.type,

@@ -246,7 +246,8 @@ export class TokenStore {
         continue;
       }
       const hash = name.slice(1);
-      if (only !== '' && (await this.#read(hash))?.path.startsWith(only) === false) continue;
+      const entry = only === '' ? undefined : await this.#read(hash);
+      if (entry !== undefined && !`${entry.path}/`.startsWith(only)) continue;
       await this.revoke(hash);
       await this.#storage.delete(`path/${folder}${name}`);
     }

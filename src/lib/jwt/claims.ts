@@ -45,6 +45,8 @@ export function checkClaims(
     return new JwtRefusal('invalid issuer (iss) claim');
   if (expected.subject && claims['sub'] !== expected.subject)
     return new JwtRefusal('invalid subject (sub) claim');
+  if (!hasAudienceType(claims['aud']))
+    return new JwtRefusal('invalid audience (aud) claim: it must be text or a list of texts');
   const audiences = audiencesOf(claims);
   const wanted = expected.audiences ?? [];
   if (wanted.length > 0 && !wanted.some((each) => audiences.includes(each))) {
@@ -58,6 +60,12 @@ export function checkClaims(
     return new JwtRefusal('invalid expiration time (exp) claim: token is expired');
   if (iat > now + skew) return new JwtRefusal('invalid issued at (iat) claim: token issued in the future');
   return undefined;
+}
+
+// What is no audience must not pass for a token without one.
+function hasAudienceType(aud: unknown): boolean {
+  if (aud === undefined || aud === null || typeof aud === 'string') return true;
+  return Array.isArray(aud) && aud.every((each) => typeof each === 'string');
 }
 
 /** `aud`, which may be one text or a list. */

@@ -43,7 +43,7 @@ export function loginPaths(store: AppRoleStore, clock: Clock, locks: KeyedMutex)
                 return wrong;
               }
               if (!isInBlocks(request.remoteAddress, secret.cidrs)) {
-                return badRequest(
+                return elsewhere(
                   `source address "${request.remoteAddress}" unauthorized through CIDR restrictions on the secret ID`,
                 );
               }
@@ -61,7 +61,7 @@ export function loginPaths(store: AppRoleStore, clock: Clock, locks: KeyedMutex)
 
 function login(role: AppRole, secret: SecretId | undefined, remoteAddress: string): Response {
   if (![role.secretIdBoundCidrs, role.token.boundCidrs].every((blocks) => isInBlocks(remoteAddress, blocks)))
-    return badRequest(`source address "${remoteAddress}" unauthorized by CIDR restrictions on the role`);
+    return elsewhere(`source address "${remoteAddress}" unauthorized by CIDR restrictions on the role`);
   const granted = loginWith(role.token, remoteAddress);
   return {
     kind: 'login',
@@ -76,4 +76,8 @@ function login(role: AppRole, secret: SecretId | undefined, remoteAddress: strin
       renewal: {},
     },
   };
+}
+
+function elsewhere(error: string): Response {
+  return { kind: 'refusal', status: 403, errors: [error] };
 }

@@ -110,20 +110,20 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
   const lookup = async (name: string, text: string): Promise<Response> => {
     if (text === '') return badRequest('missing secret_id');
     const found = await find(name, { text });
-    if (found === undefined) return noRole(name);
+    if (found === undefined) return noRole(name, 500);
     return found.secret === undefined ? empty : data(render(found.secret));
   };
   const destroy = async (name: string, text: string): Promise<Response> => {
     if (text === '') return badRequest('missing secret_id');
     const found = await find(name, { text });
-    if (found === undefined) return noRole(name);
+    if (found === undefined) return noRole(name, 500);
     if (found.secret !== undefined) await store.deleteSecretId(found.role, found.secret);
     return empty;
   };
   const destroyByAccessor = async (name: string, accessor: string): Promise<Response> => {
     if (accessor === '') return badRequest('missing secret_id_accessor');
     const found = await find(name, { accessor });
-    if (found === undefined) return noRole(name);
+    if (found === undefined) return noRole(name, 500);
     if (found.secret === undefined) return badAccessor(accessor);
     await store.deleteSecretId(found.role, found.secret);
     return empty;
@@ -210,7 +210,7 @@ export function secretIdPaths(store: AppRoleStore, clock: Clock, random: Random,
           handler: async (_request, values) => {
             if (values.secret_id_accessor === '') return badRequest('missing secret_id_accessor');
             const found = await find(values.role_name, { accessor: values.secret_id_accessor });
-            if (found === undefined) return noRole(values.role_name);
+            if (found === undefined) return noRole(values.role_name, 500);
             return found.secret === undefined
               ? badAccessor(values.secret_id_accessor)
               : data(render(found.secret));

@@ -1,5 +1,4 @@
 import type { Clock } from '../../../lib/clock.ts';
-import { toBase64 } from '../../../lib/bytes.ts';
 import { type Backend, PathTable } from '../../logical/logical.ts';
 import type { Storage } from '../../logical/storage.ts';
 import { Ocsp } from './ocsp.ts';
@@ -28,12 +27,8 @@ export function createCert(storage: Storage, clock: Clock): Backend {
       if (!disableBinding) {
         const verified = await verifyClient(context, request?.clientCertificates?.(), name);
         if ('refused' in verified) return verified;
-        const { subjectKeyId, authorityKeyId } = verified.client;
-        const known = entry.login?.renewal ?? {};
-        if (
-          known['subject_key_id'] !== toBase64(subjectKeyId) &&
-          known['authority_key_id'] !== toBase64(authorityKeyId)
-        ) {
+        // The very certificate: another one of the same authority is somebody else's.
+        if (entry.login?.renewal['fingerprint'] !== verified.client.x509.fingerprint256) {
           return { refused: 'client identity during renewal not matching client identity used during login' };
         }
       }

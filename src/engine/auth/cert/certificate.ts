@@ -17,6 +17,7 @@ import {
   SubjectAlternativeName,
 } from '@peculiar/asn1-x509';
 import { fromBase64, text as decode, toHex } from '../../../lib/bytes.ts';
+import type { ConstrainedNames } from '../../../lib/x509/name-constraints.ts';
 
 /** A certificate (RFC 5280), read once. */
 export interface ParsedCertificate {
@@ -29,7 +30,7 @@ export interface ParsedCertificate {
   readonly dnsNames: readonly string[];
   readonly emails: readonly string[];
   readonly uris: readonly string[];
-  readonly hasAddresses: boolean;
+  readonly names: ConstrainedNames;
   /** Decimal. */
   readonly serial: string;
   readonly subjectKeyId: Uint8Array;
@@ -65,6 +66,11 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate | undefined
     const basic = read(id_ce_basicConstraints, BasicConstraints);
     const usage = read(id_ce_keyUsage, KeyUsage);
     const names = [...(read(id_ce_subjectAltName, SubjectAlternativeName) ?? [])];
+    const dnsNames = names.map(({ dNSName }) => dNSName).filter((each) => each !== undefined);
+    const emails = names.map(({ rfc822Name }) => rfc822Name).filter((each) => each !== undefined);
+    const uris = names
+      .map(({ uniformResourceIdentifier }) => uniformResourceIdentifier)
+      .filter((each) => each !== undefined);
     const subjectKeyId = read(id_ce_subjectKeyIdentifier, OctetString);
     const authority = read(id_ce_authorityKeyIdentifier, AuthorityKeyIdentifier)?.keyIdentifier;
     const usages = read(id_ce_extKeyUsage, ExtendedKeyUsage);
@@ -74,12 +80,15 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate | undefined
       asn1,
       commonName: attributes(subject, '2.5.4.3').at(-1) ?? '',
       organizationalUnits: attributes(subject, '2.5.4.11'),
-      dnsNames: names.map(({ dNSName }) => dNSName).filter((each) => each !== undefined),
-      emails: names.map(({ rfc822Name }) => rfc822Name).filter((each) => each !== undefined),
-      uris: names
-        .map(({ uniformResourceIdentifier }) => uniformResourceIdentifier)
-        .filter((each) => each !== undefined),
-      hasAddresses: names.some(({ iPAddress }) => iPAddress !== undefined),
+      dnsNames,
+      emails,
+      uris,
+      names: {
+        dns: dnsNames,
+        emails,
+        uris,
+        ips: names.map(({ iPAddress }) => iPAddress).filter((each) => each !== undefined),
+      },
       serial: decimal(new Uint8Array(serialNumber)),
       subjectKeyId: bytesOf(subjectKeyId),
       authorityKeyId: bytesOf(authority),

@@ -7,8 +7,8 @@ import {
   id_ce_subjectAltName,
 } from '@peculiar/asn1-x509';
 import { equalBytes } from '../../../lib/bytes.ts';
+import { violation } from '../../../lib/x509/name-constraints.ts';
 import type { ParsedCertificate } from './certificate.ts';
-import { allowsNames } from './name-constraints.ts';
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 const ANY_USE = '2.5.29.37.0';
@@ -91,4 +91,9 @@ function mayIssue(issuer: ParsedCertificate, chain: readonly ParsedCertificate[]
     (issuer.pathLength === undefined || between.length <= issuer.pathLength) &&
     allowsNames(issuer, leaf)
   );
+}
+
+function allowsNames(authority: ParsedCertificate, leaf: ParsedCertificate): boolean {
+  const constraints = authority.extensions.get(id_ce_nameConstraints);
+  return constraints === undefined || violation(constraints, leaf.names) === undefined;
 }

@@ -17,6 +17,7 @@ const SHA1 = '1.3.14.3.2.26';
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9';
 const BASIC_RESPONSE = '1.3.6.1.5.5.7.48.1.1';
 const CLOCK_SKEW_MS = 5 * 60_000;
+const DEFAULT_MAX_AGE_MS = 24 * 60 * 60_000;
 /** Signature algorithms of responses, and their hashes. */
 const HASHES: Readonly<Record<string, string | null>> = {
   '1.2.840.113549.1.1.11': 'sha256',
@@ -52,7 +53,10 @@ export function ocspRequest(client: ParsedCertificate, issuer: ParsedCertificate
 
 /**
  * Reads and verifies a response (RFC 6960 §4.2): signed by the issuer, by one whom the issuer lets sign answers, or by
- * one of the given authorities. @param now milliseconds since the epoch @returns why it is not believed
+ * one of the given authorities.
+ * @param now milliseconds since the epoch
+ * @param maxAge seconds since thisUpdate; 0 is a day for a response without nextUpdate (RFC 6960 §4.2.2.1)
+ * @returns why it is not believed
  */
 export function readResponse(
   der: Uint8Array,
@@ -60,6 +64,7 @@ export function readResponse(
   issuer: ParsedCertificate,
   authorities: readonly ParsedCertificate[],
   now: number,
+  maxAge: number,
 ): Status | { readonly failed: string } {
   try {
     const { responseStatus, responseBytes } = AsnConvert.parse(der, OCSPResponse);
@@ -79,7 +84,12 @@ export function readResponse(
         ),
     );
     if (found === undefined) return { failed: 'the OCSP response is about another certificate' };
-    const validUntil = found.nextUpdate?.getTime();
+    const validUntil = lesser(
+      found.nextUpdate?.getTime(),
+      maxAge > 0 || found.nextUpdate === undefined
+        ? found.thisUpdate.getTime() + (maxAge > 0 ? maxAge * 1000 : DEFAULT_MAX_AGE_MS)
+        : undefined,
+    );
     const late = validUntil !== undefined && validUntil + CLOCK_SKEW_MS < now;
     if (late || found.thisUpdate.getTime() - CLOCK_SKEW_MS > now)
       return { failed: 'the OCSP response is not of now' };
@@ -89,6 +99,10 @@ export function readResponse(
   } catch {
     return { failed: 'the OCSP response cannot be read' };
   }
+}
+
+function lesser(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 function isSigned(

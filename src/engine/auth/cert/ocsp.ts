@@ -45,7 +45,7 @@ export class Ocsp {
     let trouble = 'the certificate names no OCSP server';
     let good = false;
     for (const server of servers) {
-      const answer = await this.#ask(server, client, by, authorities);
+      const answer = await this.#ask(server, client, by, authorities, settings.maxAge ?? 0);
       if ('failed' in answer) trouble = answer.failed;
       else if (answer.status === 'revoked') return REVOKED;
       else if (answer.status === 'good') good = true;
@@ -60,9 +60,10 @@ export class Ocsp {
     client: ParsedCertificate,
     issuer: ParsedCertificate,
     authorities: readonly ParsedCertificate[],
+    maxAge: number,
   ): Promise<Status | { readonly failed: string }> {
     const now = this.#clock.now();
-    const key = `${server} ${issuer.x509.fingerprint256} ${client.serial}`;
+    const key = `${server} ${issuer.x509.fingerprint256} ${client.serial} ${maxAge}`;
     const known = this.#answers.get(key);
     if (known?.validUntil !== undefined && known.validUntil > now) return known;
     const answer = await httpCall({
@@ -73,7 +74,7 @@ export class Ocsp {
     });
     if (answer instanceof HttpFailure) return { failed: answer.message };
     if (answer.status !== 200) return { failed: `the OCSP server answered ${answer.status}` };
-    const status = readResponse(answer.body, client, issuer, authorities, now);
+    const status = readResponse(answer.body, client, issuer, authorities, now, maxAge);
     if (!('failed' in status)) this.#answers.set(key, status);
     return status;
   }

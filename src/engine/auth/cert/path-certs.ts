@@ -46,6 +46,10 @@ const fields = {
   ocsp_servers_override: { type: 'commaList', description: 'Servers to ask instead of the certificate’s.' },
   ocsp_fail_open: { type: 'bool', description: 'Go on when no server answers.' },
   ocsp_query_all_servers: { type: 'bool', description: 'Ask every server.' },
+  ocsp_this_update_max_age: {
+    type: 'duration',
+    description: 'How old an answer may be; 0 is a day for answers that name no end.',
+  },
   lease: { type: 'duration', description: 'Use token_ttl instead.', deprecated: true },
   ...tokenFields,
   bound_cidrs,
@@ -132,6 +136,7 @@ function edit(before: TrustedCert | undefined, given: Given, token: TokenParamet
       servers: given.ocsp_servers_override ?? before?.ocsp.servers ?? null,
       failOpen: given.ocsp_fail_open ?? before?.ocsp.failOpen ?? false,
       queryAll: given.ocsp_query_all_servers ?? before?.ocsp.queryAll ?? false,
+      maxAge: given.ocsp_this_update_max_age ?? before?.ocsp.maxAge ?? 0,
     },
     token,
   };
@@ -182,6 +187,7 @@ function render(cert: TrustedCert): JsonObject {
     ocsp_enabled: cert.ocsp.enabled,
     ocsp_fail_open: cert.ocsp.failOpen,
     ocsp_query_all_servers: cert.ocsp.queryAll,
+    ocsp_this_update_max_age: cert.ocsp.maxAge ?? 0,
     ocsp_servers_override: list(cert.ocsp.servers),
     required_extensions: list(cert.requiredExtensions),
     ...renderTokenFields(cert.token),

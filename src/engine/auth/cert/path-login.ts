@@ -1,4 +1,4 @@
-import { toBase64, toHex } from '../../../lib/bytes.ts';
+import { toHex } from '../../../lib/bytes.ts';
 import { isInBlocks } from '../../../lib/cidr.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
@@ -49,10 +49,7 @@ export function loginPaths(context: VerifyContext): Path[] {
                     ? undefined
                     : { name: client.commonName, ...(config.aliasMetadata ? { metadata } : {}) },
                 groups: [],
-                renewal: {
-                  subject_key_id: toBase64(client.subjectKeyId),
-                  authority_key_id: toBase64(client.authorityKeyId),
-                },
+                renewal: { fingerprint: client.x509.fingerprint256 },
               },
             };
           },

@@ -28,6 +28,8 @@ export interface OcspSettings {
   /** Go on when no server answers. */
   readonly failOpen: boolean;
   readonly queryAll: boolean;
+  /** Seconds that an answer is believed after its thisUpdate; 0 or missing: a day where it names no end. */
+  readonly maxAge?: number;
 }
 
 export interface CertConfig {

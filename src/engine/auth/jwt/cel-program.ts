@@ -131,5 +131,7 @@ function count(value: CelValue | undefined): number {
 
 // Numbers are nanoseconds, as the protocol has them.
 function seconds(value: CelValue | undefined): number {
-  return value instanceof CelDuration ? Math.trunc(value.seconds) : Math.trunc(count(value) / NANOSECONDS);
+  return value instanceof CelDuration
+    ? Math.max(0, Math.trunc(value.seconds))
+    : Math.trunc(count(value) / NANOSECONDS);
 }

@@ -14,9 +14,9 @@ const fields = {
     description: 'Variables, and the expression that makes a pb.Auth or tells why not.',
   },
   message: { type: 'string', description: 'A remark for administrators.' },
-  expiration_leeway: { type: 'duration', description: 'As of the other roles.' },
-  not_before_leeway: { type: 'duration', description: 'As of the other roles.' },
-  clock_skew_leeway: { type: 'duration', description: 'As of the other roles.' },
+  expiration_leeway: { type: 'duration', signed: true, description: 'As of the other roles.' },
+  not_before_leeway: { type: 'duration', signed: true, description: 'As of the other roles.' },
+  clock_skew_leeway: { type: 'duration', signed: true, description: 'As of the other roles.' },
   bound_audiences: { type: 'commaList', description: 'One of them must be in the aud claim.' },
 } as const;
 

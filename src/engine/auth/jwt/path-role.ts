@@ -16,14 +16,17 @@ const fields = {
   role_type: { type: 'string', description: 'jwt or oidc; oidc when left out.', default: '' },
   expiration_leeway: {
     type: 'duration',
+    signed: true,
     description: 'Seconds to add to the other times of tokens without exp; 0 is 150, -1 is none.',
   },
   not_before_leeway: {
     type: 'duration',
+    signed: true,
     description: 'Seconds to take from exp of tokens without nbf; 0 is 150, -1 is none.',
   },
   clock_skew_leeway: {
     type: 'duration',
+    signed: true,
     description: 'Seconds by which clocks may differ; 0 is 60, -1 is none.',
   },
   bound_audiences: { type: 'commaList', description: 'One of them must be in the aud claim.' },

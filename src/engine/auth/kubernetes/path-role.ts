@@ -85,7 +85,8 @@ export function rolePaths(store: KubernetesStore): Path[] {
               const role: Omit<KubernetesRole, 'aliasNameSource'> & { aliasNameSource: string } = {
                 names: values.bound_service_account_names ?? before?.names ?? [],
                 namespaces: values.bound_service_account_namespaces ?? before?.namespaces ?? [],
-                namespaceSelector: values.bound_service_account_namespace_selector ?? '',
+                namespaceSelector:
+                  values.bound_service_account_namespace_selector ?? before?.namespaceSelector ?? '',
                 audience: values.audience ?? before?.audience ?? '',
                 aliasNameSource: source,
                 token,

@@ -139,7 +139,6 @@ function check(config: LdapConfig): string | undefined {
     return 'both client_tls_cert and client_tls_key must be set';
   if (config.clientCert !== '' && !isPair(config.clientCert, config.clientKey))
     return 'failed to parse client X509 key pair: certificate and key do not fit together';
-  if (config.maxPageSize < 0) return "'max_page_size' cannot be negative";
   return config.requestTimeout < 0 || config.connectionTimeout < 0
     ? 'timeouts cannot be negative'
     : undefined;

@@ -33,7 +33,7 @@ const fields = {
   groupdn: text('Where groups are searched for.'),
   groupfilter: text('Filter for the groups of a user: a template with UserDN and Username.'),
   insecure_tls: flag('Do not verify the server. Very insecure.'),
-  max_page_size: { type: 'int', description: 'Fetch groups in pages of so many; 0 is all at once.' },
+  max_page_size: { type: 'int', description: 'Fetch groups in pages of so many; 0 or less is all at once.' },
   request_timeout: { type: 'duration', description: 'How long to wait for an answer.' },
   starttls: flag('Encrypt ldap:// connections by StartTLS.'),
   tls_max_version: text('tls10, tls11, tls12 or tls13.'),

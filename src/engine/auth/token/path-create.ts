@@ -115,22 +115,23 @@ async function create(
   const orphan = orphaned || values.no_parent;
   const warnings: string[] = [];
   const ofRole = type === 'batch' ? undefined : role;
-  const explicitMaxTtl = lesser(
-    'Explicit max TTL',
-    values.explicit_max_ttl,
-    ofRole?.explicitMaxTtl,
-    warnings,
-  );
+  const askedMaxTtl = lesser('Explicit max TTL', values.explicit_max_ttl, ofRole?.explicitMaxTtl, warnings);
   const period = lesser('Period', values.period, ofRole?.period, warnings);
   const wanted = seconds(values.ttl) || seconds(values.lease) || 0;
+  const left =
+    policies.includes('root') && parent.expireTime !== 0 ? parent.expireTime - tokens.now() : undefined;
+  const outlives = left === undefined ? undefined : refuseLonger(left, { wanted, period, askedMaxTtl });
+  if (outlives !== undefined) return badRequest(outlives);
+  // No renewal goes beyond the end of the root token that made it.
+  const explicitMaxTtl = left === undefined ? askedMaxTtl : smaller(left, askedMaxTtl);
   const unlimited = policies.includes('root') && wanted === 0 && period === 0 && explicitMaxTtl === 0;
-  if (unlimited && parent.expireTime !== 0) {
-    return badRequest('expiring root tokens cannot create non-expiring root tokens');
-  }
   const ttl = unlimited ? 0 : grant({ wanted, period, explicitMaxTtl }, request.leaseTtl, warnings);
   const boundCidrs = role?.boundCidrs ?? (orphan || ttl === 0 ? undefined : parent.boundCidrs);
   const suffix = role === undefined || role.pathSuffix === '' ? '' : `/${role.pathSuffix}`;
 
+  // Batch tokens are not counted, but none is made either when there is no place left (Vault: "Batch tokens").
+  const full = ttl === 0 ? undefined : await request.leasePlace?.();
+  if (full !== undefined) return full;
   const issued = await tokens.create({
     parent: orphan ? '' : parent.hash,
     policies,
@@ -150,12 +151,30 @@ async function create(
     ...(values.id === '' ? {} : { id: values.id }),
   });
   if (issued === undefined) return badRequest('cannot create a token with a duplicate ID');
+  for (const name of policies)
+    if (!(await tokens.hasPolicy(name))) warnings.push(`Policy ${JSON.stringify(name)} does not exist`);
+  const mixed = (values.policies ?? []).filter((name) => name !== name.toLowerCase());
+  for (const name of mixed) warnings.push(`policy name ${JSON.stringify(name)} was converted to lower case`);
+  if (values.lease !== '') warnings.push("'lease' is deprecated, please use 'ttl' instead");
   if (values.id !== '') warnings.push('A token with a custom ID is only as hard to guess as that ID.');
   return {
     kind: 'auth',
     auth: { clientToken: issued.text, entry: issued.entry, leaseDuration: ttl },
     ...(warnings.length === 0 ? {} : { warnings }),
   };
+}
+
+// A root token that ends makes no root token that outlives it. All in seconds; 0 is not asked for.
+function refuseLonger(
+  left: number,
+  asked: { readonly wanted: number; readonly period: number; readonly askedMaxTtl: number },
+): string | undefined {
+  if (asked.period > 0) return 'expiring root tokens cannot create periodic root tokens';
+  if (asked.wanted === 0 && asked.askedMaxTtl === 0)
+    return 'expiring root tokens cannot create non-expiring root tokens';
+  return left <= 0 || asked.wanted > left || asked.askedMaxTtl > left
+    ? `expiring root tokens cannot create root tokens that outlive them: ${Math.max(left, 0)} seconds are left`
+    : undefined;
 }
 
 // 0 is without limit.

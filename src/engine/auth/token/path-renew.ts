@@ -1,3 +1,4 @@
+import { formatDuration } from '../../../lib/duration.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import type { LogicalRequest, TokenEntry } from '../../logical/request.ts';
 import { badRequest, permissionDenied, type Response } from '../../logical/response.ts';
@@ -26,6 +27,10 @@ export function renewPaths(tokens: TokenPort): Path[] {
     const warnings: string[] = [];
     const ttl = renewedTtl(entry, wanted, request, now);
     if (ttl <= 0) return badRequest('past the max TTL, cannot renew');
+    if (ttl < wanted)
+      warnings.push(
+        `TTL of "${formatDuration(wanted)}" exceeded the effective max_ttl of "${formatDuration(ttl)}"; TTL value is capped accordingly`,
+      );
     const renewed = await tokens.renew(entry, ttl);
     // Revoked meanwhile.
     if (renewed === undefined) return permissionDenied;

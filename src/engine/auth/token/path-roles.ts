@@ -97,9 +97,7 @@ export function rolePaths(roles: RoleStore): Path[] {
             const boundCidrs = values.token_bound_cidrs ?? values.bound_cidrs ?? before?.boundCidrs ?? [];
             const wrong = boundCidrs.find((cidr) => !isCidr(cidr));
             if (wrong !== undefined)
-              return badRequest(
-                `error parsing bound_cidrs: ${JSON.stringify(wrong)} is no block of addresses`,
-              );
+              return badRequest(`error parsing bound_cidrs: invalid CIDR address: ${wrong}`);
             const suffix = values.path_suffix ?? '';
             if (!/^[\w.-]*$/.test(suffix))
               return badRequest('path_suffix may hold letters, digits, ".", "-" and "_" only');
@@ -123,6 +121,7 @@ export function rolePaths(roles: RoleStore): Path[] {
               allowedEntityAliases:
                 lower(values.allowed_entity_aliases) ?? before?.allowedEntityAliases ?? [],
             };
+            if (role.numUses < 0) return badRequest("'token_num_uses' cannot be negative");
             const refused = role.tokenType === 'batch' ? checkBatch(role) : undefined;
             if (refused !== undefined) return badRequest(refused);
             await roles.put(role);

@@ -21,6 +21,8 @@ export interface TokenPort {
   startTidy(): boolean;
   /** Seconds since the epoch. */
   now(): number;
+  /** Whether there is a policy of a name. */
+  hasPolicy(name: string): Promise<boolean>;
   /** Whether a token has sudo (or root) on a path. */
   hasSudo(token: TokenEntry, path: string): Promise<boolean>;
 }

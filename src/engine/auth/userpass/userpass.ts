@@ -9,6 +9,7 @@ import {
   empty,
   keys,
   notFound,
+  permissionDenied,
   type Response,
 } from '../../logical/response.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
@@ -159,8 +160,7 @@ export function createUserpass(storage: Storage, random: Random): Backend {
               const user = await find(values.username);
               if (!(await isPassword(values.password, user?.password)) || user === undefined)
                 return badCredentials('invalid username or password');
-              if (!isInBlocks(request.remoteAddress, user.token.boundCidrs))
-                return badRequest('login request originated from invalid CIDR');
+              if (!isInBlocks(request.remoteAddress, user.token.boundCidrs)) return permissionDenied;
               const name = values.username.toLowerCase();
               return {
                 kind: 'login',

@@ -39,7 +39,7 @@ export function redacted(details: JsonObject): JsonObject {
   return { ...shown, connection_url: hasPassword(url) ? url.replace(IN_URL, '$1:xxxxx@') : url };
 }
 
-const IN_URL = /^((?:\w+:\/\/)?[^:@/{}]*|(?:\w+:\/\/)?\{\{\s*username\s*\}\}):([^@{}]+)@/;
+const IN_URL = /^((?:\w+:\/\/)?[^:@/{}]*|(?:\w+:\/\/)?\{\{\s*username\s*\}\}):(?!\/\/)([^@{}]+)@/;
 
 /** @returns whether a URL holds a password itself, and no template for one. */
 export function hasPassword(url: string): boolean {

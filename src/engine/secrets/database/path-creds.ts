@@ -41,6 +41,8 @@ async function create(context: DatabaseContext, request: LogicalRequest, name: s
   if (role.credentialType !== 'password')
     return badRequest(`unsupported credential_type: ${JSON.stringify(role.credentialType)}`);
   if (role.creation.length === 0) return failure('empty creation statements');
+  const full = await request.leasePlace?.();
+  if (full !== undefined) return full;
   const now = Math.floor(clock.now() / 1000);
   const wanted = { increment: 0, ttl: role.defaultTtl, maxTtl: role.maxTtl, issueTime: now, now };
   const ttl = leaseTtl(wanted, request.leaseTtl, []) ?? 0;

@@ -143,6 +143,8 @@ function readTiming(values: StaticFields, before: StaticRole | undefined): Timin
       rotationWindow: window ?? before?.rotationWindow ?? 0,
     };
   }
+  if (window !== undefined && (before?.rotationSchedule ?? '') !== '' && window < 3600)
+    return 'rotation_window must be 3600 seconds or more';
   if (window !== undefined && (before?.rotationSchedule ?? '') === '')
     return 'rotation_window is invalid with use of rotation_period';
   if (period === undefined) {

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, member } from '../../../lib/json.ts';
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, notFound, type Response } from '../../logical/response.ts';
-import { mergePatch, subkeys, versionMetadata } from './render.ts';
+import { atRoot, mergePatch, subkeys, versionMetadata } from './render.ts';
 import type { KeyMetadata, KvStore } from './store.ts';
 
 const pathField = { type: 'string', description: 'Location of the secret.', required: true } as const;
@@ -20,6 +20,7 @@ export function dataPaths(store: KvStore): Path[] {
     render: (value: JsonObject) => JsonObject,
     emptied: JsonObject,
   ): Promise<Response> => {
+    if (name === '') return atRoot;
     const metadata = await store.metadata(name);
     if (metadata === undefined) return notFound;
     const wanted = version === 0 ? metadata.currentVersion : version;
@@ -61,7 +62,7 @@ export function dataPaths(store: KvStore): Path[] {
           summary: 'Write a new version.',
           handler: (_request, fields) => {
             const value = fields.data;
-            if (fields.path === '') return badRequest('missing path');
+            if (fields.path === '') return atRoot;
             if (value === undefined) return badRequest('no data provided');
             return store.exclusive(fields.path, async () => {
               const metadata = (await store.metadata(fields.path)) ?? store.fresh();
@@ -74,6 +75,7 @@ export function dataPaths(store: KvStore): Path[] {
           summary: 'Merge into the current version (RFC 7396) and write the result as a new one.',
           handler: (_request, fields) => {
             const patch = fields.data;
+            if (fields.path === '') return atRoot;
             if (patch === undefined) return badRequest('no data provided');
             return store.exclusive(fields.path, async () => {
               const metadata = await store.metadata(fields.path);
@@ -95,8 +97,9 @@ export function dataPaths(store: KvStore): Path[] {
         },
         delete: {
           summary: 'Mark the current version as deleted; it can be undeleted.',
-          handler: (_request, fields) =>
-            store.exclusive(fields.path, async () => {
+          handler: (_request, fields) => {
+            if (fields.path === '') return atRoot;
+            return store.exclusive(fields.path, async () => {
               const metadata = await store.metadata(fields.path);
               const state = metadata?.versions[metadata.currentVersion];
               if (metadata === undefined || state === undefined || store.isGone(state)) return empty;
@@ -106,7 +109,8 @@ export function dataPaths(store: KvStore): Path[] {
               };
               await store.saveMetadata(fields.path, { ...metadata, versions });
               return empty;
-            }),
+            });
+          },
         },
       },
     }),

@@ -2,8 +2,9 @@ import type { JsonObject } from '../../../lib/json.ts';
 import { isJsonObject, member } from '../../../lib/json.ts';
 import type { FieldValues } from '../../logical/fields.ts';
 import { type Path, path } from '../../logical/logical.ts';
+import { readPage } from '../../logical/page.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
-import { checkCustomMetadata, keyMetadata } from './render.ts';
+import { atRoot, checkCustomMetadata, keyMetadata } from './render.ts';
 import type { KeyMetadata, KvStore } from './store.ts';
 
 const fields = {
@@ -60,31 +61,33 @@ export function metadataPaths(store: KvStore): Path[] {
         read: {
           summary: 'Read the metadata and versions of a key.',
           handler: async (_request, values) => {
+            if (values.path === '') return atRoot;
             const metadata = await store.metadata(values.path);
             return metadata === undefined ? notFound : data(keyMetadata(metadata));
           },
         },
         list: {
           summary: 'List key names.',
-          handler: async (_request, values) => keys(await store.list(values.path)),
+          handler: async ({ query }, values) => keys(await store.list(values.path, readPage(query))),
         },
         update: {
           summary: 'Create or update the metadata of a key.',
-          handler: (_request, values) =>
-            values.path === '' ? badRequest('missing path') : save(values.path, values, false),
+          handler: (_request, values) => (values.path === '' ? atRoot : save(values.path, values, false)),
         },
         patch: {
           summary: 'Change some of the metadata of a key.',
-          handler: (_request, values) => save(values.path, values, true),
+          handler: (_request, values) => (values.path === '' ? atRoot : save(values.path, values, true)),
         },
         delete: {
           summary: 'Delete a key with all its versions.',
           handler: (_request, values) =>
-            store.exclusive(values.path, async () => {
-              const metadata = await store.metadata(values.path);
-              if (metadata !== undefined) await store.remove(values.path, metadata);
-              return empty;
-            }),
+            values.path === ''
+              ? atRoot
+              : store.exclusive(values.path, async () => {
+                  const metadata = await store.metadata(values.path);
+                  if (metadata !== undefined) await store.remove(values.path, metadata);
+                  return empty;
+                }),
         },
       },
     }),
@@ -95,9 +98,9 @@ export function metadataPaths(store: KvStore): Path[] {
       operations: {
         list: {
           summary: 'List key names with their metadata.',
-          handler: async (_request, values) => {
+          handler: async ({ query }, values) => {
             const prefix = values.path === '' || values.path.endsWith('/') ? values.path : `${values.path}/`;
-            const names = await store.list(values.path);
+            const names = await store.list(values.path, readPage(query));
             const info: JsonObject = {};
             for (const name of names) {
               const metadata = name.endsWith('/') ? undefined : await store.metadata(prefix + name);

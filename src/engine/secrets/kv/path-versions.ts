@@ -1,5 +1,6 @@
 import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, empty, type Response } from '../../logical/response.ts';
+import { atRoot } from './render.ts';
 import type { KvStore, VersionState } from './store.ts';
 
 const fields = {
@@ -18,6 +19,7 @@ export function versionPaths(store: KvStore): Path[] {
     edit: (state: VersionState) => VersionState,
     destroy: boolean,
   ): Promise<Response> | Response => {
+    if (name === '') return atRoot;
     if (versions === undefined || versions.length === 0) return badRequest('No version number provided');
     return store.exclusive(name, async () => {
       const metadata = await store.metadata(name);

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../../lib/duration.ts';
 import { isJsonObject, type Json, type JsonObject, member, setMember } from '../../../lib/json.ts';
+import type { Response } from '../../logical/response.ts';
 import type { KeyMetadata, VersionState } from './store.ts';
 
 /** The metadata of one version, as reads and writes return it. */
@@ -51,6 +52,14 @@ export function mergePatch(target: Json, patch: Json): Json {
   }
   return merged;
 }
+
+/** What is told of an operation that needs a key and has none. */
+export const atRoot: Response = {
+  kind: 'data',
+  data: null,
+  status: 404,
+  warnings: ['Non-listing operations on the root of a K/V v2 mount are not supported.'],
+};
 
 /** The key names of a value with null in place of what they hold; depth 0 is without limit. */
 export function subkeys(value: Json, depth: number): Json {

@@ -4,6 +4,7 @@ import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { type JsonObject, parseJson } from '../../../lib/json.ts';
 import { text } from '../../../lib/bytes.ts';
 import type { Random } from '../../../lib/random.ts';
+import type { Page } from '../../logical/page.ts';
 import { getJson, jsonPut, type Storage, type StorageOperation } from '../../logical/storage.ts';
 
 /** Settings of a mount; durations in seconds. */
@@ -85,9 +86,9 @@ export class KvStore {
     return stored;
   }
 
-  list(path: string): Promise<string[]> {
+  list(path: string, page: Page = {}): Promise<string[]> {
     const prefix = path === '' || path.endsWith('/') ? path : `${path}/`;
-    return this.#storage.list(`metadata/${prefix}`);
+    return this.#storage.list(`metadata/${prefix}`, page);
   }
 
   async value(metadata: KeyMetadata, version: number): Promise<JsonObject | undefined> {
@@ -184,8 +185,9 @@ export class KvStore {
   }
 }
 
-// 0 is no limit; a key cannot outlive its mount's limit.
-function shorter(a: number, b: number): number {
-  if (a <= 0) return Math.max(b, 0);
-  return b <= 0 ? a : Math.min(a, b);
+// 0 is no limit; a key cannot outlive its mount's limit. A negative one of the mount turns those of its keys off.
+function shorter(ofMount: number, ofKey: number): number {
+  if (ofMount < 0) return 0;
+  if (ofMount === 0) return Math.max(ofKey, 0);
+  return ofKey <= 0 ? ofMount : Math.min(ofMount, ofKey);
 }

@@ -2,6 +2,7 @@ import { parseDuration } from '../../../lib/duration.ts';
 import { text, utf8 } from '../../../lib/bytes.ts';
 import { type JsonObject, member, parseJson } from '../../../lib/json.ts';
 import { type Backend, path, PathTable } from '../../logical/logical.ts';
+import { readPage } from '../../logical/page.ts';
 import { badRequest, empty, keys, notFound } from '../../logical/response.ts';
 import type { Storage } from '../../logical/storage.ts';
 
@@ -33,10 +34,10 @@ export function createKvV1(storage: Storage): Backend {
           },
           list: {
             summary: 'List the secrets below the path.',
-            handler: async (_request, fields) => {
+            handler: async ({ query }, fields) => {
               const prefix =
                 fields.path === '' || fields.path.endsWith('/') ? fields.path : `${fields.path}/`;
-              return keys(await storage.list(prefix));
+              return keys(await storage.list(prefix, readPage(query)));
             },
           },
           update: {

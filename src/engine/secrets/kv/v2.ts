@@ -9,14 +9,17 @@ import { metadataPaths } from './path-metadata.ts';
 import { versionPaths } from './path-versions.ts';
 import { KvStore } from './store.ts';
 
-const wrongPath: Response = {
-  kind: 'data',
-  data: null,
-  status: 404,
-  warnings: [
-    "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the Vault CLI, use 'vault kv get' for this operation.",
-  ],
-};
+// The hint names what the command line has for the operation.
+function wrongPath(command: 'get' | 'put' | 'delete' | 'list'): Response {
+  return {
+    kind: 'data',
+    data: null,
+    status: 404,
+    warnings: [
+      `Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use. If using the Vault CLI, use 'vault kv ${command}' for this operation.`,
+    ],
+  };
+}
 
 /** KV version 2: numbered versions with check-and-set, soft deletion and metadata. */
 export function createKvV2(storage: Storage, clock: Clock, random: Random): Backend {
@@ -39,7 +42,9 @@ export function createKvV2(storage: Storage, clock: Clock, random: Random): Back
           metadata_cas_required: { type: 'bool', description: 'If true, metadata writes need metadata_cas' },
           delete_version_after: {
             type: 'duration',
-            description: 'If set, the length of time before a version is deleted.',
+            signed: true,
+            description:
+              'If set, the length of time before a version is deleted. A negative duration disables it for all keys.',
           },
         },
         operations: {
@@ -79,10 +84,10 @@ export function createKvV2(storage: Storage, clock: Clock, random: Random): Back
         synopsis: 'Explains paths that a versioned store does not have.',
         fields: {},
         operations: {
-          read: { summary: 'Explain.', handler: () => wrongPath },
-          update: { summary: 'Explain.', handler: () => wrongPath },
-          delete: { summary: 'Explain.', handler: () => wrongPath },
-          list: { summary: 'Explain.', handler: () => wrongPath },
+          read: { summary: 'Explain.', handler: () => wrongPath('get') },
+          update: { summary: 'Explain.', handler: () => wrongPath('put') },
+          delete: { summary: 'Explain.', handler: () => wrongPath('delete') },
+          list: { summary: 'Explain.', handler: () => wrongPath('list') },
         },
       }),
     ]),

@@ -2,6 +2,8 @@ import type { Extension, Name } from '@peculiar/asn1-x509';
 import { isJsonObject, parseJson } from '../../../lib/json.ts';
 import type { Random } from '../../../lib/random.ts';
 import { newSerial } from './serial.ts';
+import { type NameConstraints, violation } from '../../../lib/x509/name-constraints.ts';
+import { Refused } from './refused.ts';
 import type { Signer } from './signer.ts';
 import { algorithmFor, type SignatureAlgorithm } from './x509/algorithms.ts';
 import { type Certificate, makeCertificate } from './x509/certificate.ts';
@@ -17,12 +19,12 @@ import {
   extension,
   keyUsage,
   OID,
-  permittedDomains,
+  nameConstraints,
   type Policy,
   subjectKeyIdentifier,
 } from './x509/extensions.ts';
 import { keyIdentifier, spkiOf } from './x509/keys.ts';
-import { type AlternativeNames, encodeNames, isEmpty } from './x509/san.ts';
+import { type AlternativeNames, decodeNames, encodeNames, isEmpty, noNames } from './x509/san.ts';
 import type { SigningKey } from './x509/signing-key.ts';
 import { CA_USAGE } from './x509/usage.ts';
 
@@ -38,7 +40,8 @@ export interface Content {
   readonly policies: readonly Policy[];
   /** Undefined for certificates that say nothing of it. */
   readonly constraints: { readonly ca: boolean; readonly pathLength?: number } | undefined;
-  readonly permittedDomains: readonly string[];
+  /** Undefined for all but authorities. */
+  readonly nameConstraints?: NameConstraints;
   readonly signatureBits: number;
   readonly usePss: boolean;
   /** A subject key identifier in place of the key's own. */
@@ -47,14 +50,17 @@ export interface Content {
   readonly extra?: readonly Extension[];
 }
 
-/** Issues a certificate for a public key. */
+/** Issues a certificate for a public key; refused when an authority of the chain may not issue for its names. */
 export async function issueWith(
   signer: Signer,
   content: Content,
   spki: Uint8Array,
   random: Random,
-): Promise<Certificate> {
+): Promise<Certificate | Refused> {
   const { certificate, key, urls } = signer;
+  const extensions = extensionsOf(content, spki, certificate.subjectKeyId, urls);
+  const refused = refuseNames(signer, extensions);
+  if (refused !== undefined) return refused;
   return makeCertificate(
     {
       serial: newSerial(random),
@@ -63,11 +69,27 @@ export async function issueWith(
       notBefore: content.notBefore,
       notAfter: content.notAfter,
       spki,
-      extensions: extensionsOf(content, spki, certificate.subjectKeyId, urls),
+      extensions,
     },
     key,
     algorithmFor(key, content.signatureBits, content.usePss),
   );
+}
+
+// What the certificate will say counts, also when it comes from a request (RFC 5280 §6.1.3 b, c).
+function refuseNames({ certificate, chain }: Signer, extensions: readonly Extension[]): Refused | undefined {
+  const found = extensions.find(({ extnID }) => extnID === OID.subjectAltName);
+  const names = found === undefined ? noNames : decodeNames(new Uint8Array(found.extnValue.buffer));
+  for (const authority of [certificate, ...chain]) {
+    const constraints = authority.extension(OID.nameConstraints);
+    if (constraints === undefined) continue;
+    const why = names === undefined ? 'the alternative names cannot be read' : violation(constraints, names);
+    if (why !== undefined)
+      return new Refused(
+        `x509: a root or intermediate certificate is not authorized to sign for this name: ${why}`,
+      );
+  }
+  return undefined;
 }
 
 /** Makes a certificate that signs itself. */
@@ -98,8 +120,10 @@ export async function reissue(
   signer: Signer,
   given: Certificate,
   algorithm: SignatureAlgorithm,
-): Promise<Certificate> {
+): Promise<Certificate | Refused> {
   const { urls } = signer;
+  const refused = refuseNames(signer, given.extensions);
+  if (refused !== undefined) return refused;
   const fresh = [
     authorityKeyIdentifier(signer.certificate.subjectKeyId),
     ...authorityInfoAccess(urls),
@@ -144,7 +168,7 @@ function extensionsOf(
     ...authorityInfoAccess(urls),
     ...(isEmpty(names) ? [] : [extension(OID.subjectAltName, encodeNames(names), nameless)]),
     ...certificatePolicies(content.policies),
-    ...permittedDomains(content.permittedDomains),
+    ...nameConstraints(content.nameConstraints),
     ...distributionPoints(OID.crlDistributionPoints, urls.crlDistributionPoints),
     ...distributionPoints(OID.freshestCrl, urls.deltaCrlDistributionPoints),
   ];

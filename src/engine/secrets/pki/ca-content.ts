@@ -1,3 +1,5 @@
+import { isBlock } from '../../../lib/cidr.ts';
+import type { NameConstraints } from '../../../lib/x509/name-constraints.ts';
 import type { LeaseTtl } from '../../logical/request.ts';
 import type { Content } from './build.ts';
 import { decideNames, type NamePlan, type NameRequest } from './names.ts';
@@ -29,6 +31,13 @@ export interface CaRequest extends CaNameRequest, TimeRequest {
   readonly ext_key_usage: string[];
   readonly ext_key_usage_oids: string[];
   readonly permitted_dns_domains: string[];
+  readonly excluded_dns_domains: string[];
+  readonly permitted_ip_ranges: string[];
+  readonly excluded_ip_ranges: string[];
+  readonly permitted_email_addresses: string[];
+  readonly excluded_email_addresses: string[];
+  readonly permitted_uri_domains: string[];
+  readonly excluded_uri_domains: string[];
   readonly max_path_length: number | undefined;
   readonly signature_bits: number;
   readonly use_pss: boolean;
@@ -63,9 +72,8 @@ export function decideAuthority(
   if (names instanceof Refused) return names;
   const validity = decideValidity(role, fields, limits, issuer, now);
   if (validity instanceof Refused) return validity;
-  const foreign = fields.permitted_dns_domains.find((domain) => !/^\p{ASCII}*$/u.test(domain));
-  if (foreign !== undefined)
-    return new Refused(`x509: ${JSON.stringify(foreign)} cannot be encoded as an IA5String`);
+  const nameConstraints = constraintsOf(fields);
+  if (nameConstraints instanceof Refused) return nameConstraints;
   const { max_path_length: pathLength } = fields;
   return {
     subject: nameOf(names.subject),
@@ -76,9 +84,32 @@ export function decideAuthority(
     extKeyUsage: extendedUsages(fields.ext_key_usage, fields.ext_key_usage_oids),
     policies: [],
     constraints: { ca: true, ...(pathLength === undefined || pathLength < 0 ? {} : { pathLength }) },
-    permittedDomains: fields.permitted_dns_domains,
+    nameConstraints,
     signatureBits: fields.signature_bits,
     usePss: fields.use_pss,
     warnings: validity.warnings,
   };
+}
+
+function constraintsOf(fields: CaRequest): NameConstraints | Refused {
+  const permitted = {
+    dns: fields.permitted_dns_domains,
+    emails: fields.permitted_email_addresses,
+    ips: fields.permitted_ip_ranges,
+    uris: fields.permitted_uri_domains,
+  };
+  const excluded = {
+    dns: fields.excluded_dns_domains,
+    emails: fields.excluded_email_addresses,
+    ips: fields.excluded_ip_ranges,
+    uris: fields.excluded_uri_domains,
+  };
+  for (const { dns, emails, ips, uris } of [permitted, excluded]) {
+    const foreign = [...dns, ...emails, ...uris].find((name) => !/^\p{ASCII}*$/u.test(name));
+    if (foreign !== undefined)
+      return new Refused(`x509: ${JSON.stringify(foreign)} cannot be encoded as an IA5String`);
+    const block = ips.find((each) => !isBlock(each));
+    if (block !== undefined) return new Refused(`invalid CIDR address: ${block}`);
+  }
+  return { permitted, excluded };
 }

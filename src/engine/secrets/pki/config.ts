@@ -113,5 +113,7 @@ export function isUrl(text: string): boolean {
 
 /** A text as a duration in seconds, as a configuration takes it. */
 export function durationOf(name: string, value: string): number | Refused {
-  return parseDuration(value) ?? new Refused(`given ${name} could not be decoded: time: invalid duration`);
+  const seconds = parseDuration(value);
+  if (seconds === undefined) return new Refused(`given ${name} could not be decoded: time: invalid duration`);
+  return seconds < 0 ? new Refused(`${name} must be greater than or equal to 0 got: ${value}`) : seconds;
 }

@@ -122,6 +122,7 @@ export async function signIntermediate(
       : {}),
   };
   const certificate = await issueWith(signer, content, csr.spki, pki.random);
+  if (certificate instanceof Refused) return refusal(certificate);
   await pki.storage.put(`certs/${serialKey(certificate.serial)}`, certificate.der);
   const chain = [certificate, ...signer.chain];
   return answer(

@@ -78,6 +78,7 @@ export async function issue(
     if (content instanceof Refused) return content;
     const key = await generateKey(shape);
     const certificate = await issueWith(signer, content, spkiOf(key), pki.random);
+    if (certificate instanceof Refused) return certificate;
     return { signer, certificate, key, warnings: content.warnings };
   });
 }
@@ -130,6 +131,7 @@ function signRequest(
       csr.extensions.some(({ extnID }) => extnID === OID.basicConstraints);
     const content = verbatim ? { ...decided, ...verbatimContent(csr, decided, fields) } : decided;
     const certificate = await issueWith(signer, content, csr.spki, pki.random);
+    if (certificate instanceof Refused) return certificate;
     const told = ignored
       ? ['specified CSR contained a Basic Constraints extension that was ignored during issuance']
       : [];
@@ -166,6 +168,8 @@ async function finish(
   const signer = await openSigner(pki, fields.issuer_ref ?? role.issuer_ref, 'issuing-certificates');
   if (signer instanceof Refused) return refusal(signer);
   const filled = await fillTemplates(role, request.token?.entityId ?? '', pki.templateValues);
+  const full = role.generate_lease ? await request.leasePlace?.() : undefined;
+  if (full !== undefined) return full;
   const leaf = await make(signer, filled);
   if (leaf instanceof Refused) return refusal(leaf);
   const { certificate, key } = leaf;
@@ -215,7 +219,6 @@ function decide(
     extKeyUsage: extendedUsages(role.ext_key_usage, role.ext_key_usage_oids, role),
     policies: policiesOf(role.policy_identifiers),
     constraints: role.basic_constraints_valid_for_non_ca ? { ca: false } : undefined,
-    permittedDomains: [],
     signatureBits: role.signature_bits,
     usePss: role.use_pss,
     warnings: validity.warnings,

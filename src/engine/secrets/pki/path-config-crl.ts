@@ -68,8 +68,6 @@ function check(config: CrlConfig): Refused | undefined {
   ] as const) {
     const seconds = durationOf(name, config[name]);
     if (seconds instanceof Refused) return seconds;
-    if (name === 'ocsp_expiry' && seconds < 0)
-      return new Refused(`ocsp_expiry must be greater than or equal to 0 got: ${config[name]}`);
   }
   const expiry = parseDuration(config.expiry) ?? 0;
   if (config.auto_rebuild && (parseDuration(config.auto_rebuild_grace_period) ?? 0) >= expiry) {

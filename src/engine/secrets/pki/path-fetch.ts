@@ -37,6 +37,7 @@ export function fetchPaths(pki: Pki): Path[] {
     ...certificates.map(([pattern, encoding]) =>
       path({
         pattern,
+        names: { serial: 'serial' },
         synopsis: SYNOPSIS,
         fields: {
           serial: {

@@ -157,6 +157,9 @@ export const intermediateFields: IntermediateFields = {
   add_basic_constraints: flag('Whether the request says that it is for an authority.'),
 };
 
+type ConstraintName =
+  `${'permitted' | 'excluded'}_${'dns_domains' | 'ip_ranges' | 'email_addresses' | 'uri_domains'}`;
+
 type AuthorityFields = NameFields &
   TimeFields &
   FormatFields &
@@ -164,7 +167,7 @@ type AuthorityFields = NameFields &
   UsageFields &
   SignatureFields &
   Texts<'issuer_name'> &
-  Lists<'permitted_dns_domains'> & { readonly max_path_length: Optional<'int'> };
+  Lists<ConstraintName> & { readonly max_path_length: Optional<'int'> };
 const authorityFields: AuthorityFields = {
   ...nameFields,
   ...timeFields,
@@ -175,6 +178,13 @@ const authorityFields: AuthorityFields = {
   issuer_name: text('A name for the issuer.'),
   max_path_length: { type: 'int', description: 'How many authorities may stand below; -1 for any number.' },
   permitted_dns_domains: texts('Domains to which the authority is confined.'),
+  excluded_dns_domains: texts('Domains for which the authority may not issue.'),
+  permitted_ip_ranges: texts('Blocks of addresses to which the authority is confined.'),
+  excluded_ip_ranges: texts('Blocks of addresses for which the authority may not issue.'),
+  permitted_email_addresses: texts('Addresses or hosts of mail to which the authority is confined.'),
+  excluded_email_addresses: texts('Addresses or hosts of mail for which the authority may not issue.'),
+  permitted_uri_domains: texts('Hosts of URIs to which the authority is confined.'),
+  excluded_uri_domains: texts('Hosts of URIs for which the authority may not issue.'),
 };
 
 /** Of a root. */

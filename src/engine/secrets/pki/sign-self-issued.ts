@@ -45,6 +45,7 @@ export async function signSelfIssued(
       ? kept
       : algorithmFor(signer.key);
   const certificate = await reissue(signer, given, algorithm);
+  if (certificate instanceof Refused) return refusal(certificate);
   return answer({
     certificate: certificatePem(certificate),
     issuing_ca: certificatePem(signer.certificate),

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { isInBlocks } from '../../../lib/cidr.ts';
 import { type Path, path } from '../../logical/logical.ts';
+import type { LogicalRequest } from '../../logical/request.ts';
 import { badRequest, data, type Response } from '../../logical/response.ts';
 import type { OtpRole } from './role.ts';
 import type { SshStore } from './store.ts';
@@ -12,6 +13,7 @@ export function otpPaths(store: SshStore): Path[] {
   return [
     path({
       pattern: 'creds/:role',
+      names: { role: 'with-at' },
       synopsis: 'Creates a credential for establishing SSH connection with the remote host.',
       fields: {
         role: { type: 'string', description: 'Name of the role.', required: true },
@@ -21,7 +23,7 @@ export function otpPaths(store: SshStore): Path[] {
       operations: {
         update: {
           summary: 'Generate a one-time password.',
-          handler: (_request, values) => create(store, values.role, values.username, values.ip),
+          handler: (request, values) => create(store, request, values.role, values.username, values.ip),
         },
       },
     }),
@@ -69,7 +71,13 @@ export function otpPaths(store: SshStore): Path[] {
   ];
 }
 
-async function create(store: SshStore, roleName: string, asked: string, given: string): Promise<Response> {
+async function create(
+  store: SshStore,
+  request: LogicalRequest,
+  roleName: string,
+  asked: string,
+  given: string,
+): Promise<Response> {
   if (given === '') return badRequest('Missing ip');
   const role = await store.role(roleName);
   if (role === undefined) return badRequest(`Role ${JSON.stringify(roleName)} not found`);
@@ -89,6 +97,8 @@ async function create(store: SshStore, roleName: string, asked: string, given: s
   const anywhere = (await store.zeroAddressRoles()) ?? [];
   if (!anywhere.includes(roleName) && !accepts(role, given))
     return badRequest('Error validating IP: IP does not belong to role');
+  const full = await request.leasePlace?.();
+  if (full !== undefined) return full;
   const otp = await store.addOtp({ username, ip: given, roleName });
   return {
     kind: 'secret',

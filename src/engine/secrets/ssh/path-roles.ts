@@ -28,6 +28,7 @@ export function rolePaths(store: SshStore): Path[] {
     }),
     path({
       pattern: 'roles/:role',
+      names: { role: 'with-at' },
       synopsis: "Manage the 'roles' that can be created with this backend.",
       fields: roleFields,
       operations: {

@@ -50,6 +50,7 @@ export function signPaths(context: SigningContext): Path[] {
   return [
     path({
       pattern: 'sign/:role',
+      names: { role: 'with-at' },
       synopsis: 'Request signing an SSH key using a certain role with the provided details.',
       fields: {
         ...fields,
@@ -77,6 +78,7 @@ export function signPaths(context: SigningContext): Path[] {
     }),
     path({
       pattern: 'issue/:role',
+      names: { role: 'with-at' },
       synopsis: 'Request a certificate using a certain role with the provided details.',
       fields: {
         ...fields,

@@ -12,6 +12,7 @@ export function codePaths(store: TotpStore, clock: Clock): Path[] {
     path({
       pattern: 'code/:name',
       record: false,
+      names: { name: 'with-at' },
       synopsis: 'Request time-based one-time use password or validate a password for a certain key.',
       fields: {
         name: { type: 'string', description: 'Name of the key.', required: true },

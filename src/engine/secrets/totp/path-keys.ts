@@ -1,14 +1,12 @@
 import type { JsonObject } from '../../../lib/json.ts';
 import { barcode, MAX_BARCODE_SIZE } from '../../../lib/qr/barcode.ts';
 import type { Random } from '../../../lib/random.ts';
-import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
+import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound, type Response } from '../../logical/response.ts';
 import { decodeBase32, encodeBase32 } from '../../../lib/totp/base32.ts';
 import type { TotpAlgorithm } from '../../../lib/totp/code.ts';
 import { formatOtpAuth, parseOtpAuth } from '../../../lib/totp/otpauth.ts';
 import type { StoredKey, TotpStore } from './store.ts';
-
-const NAME = /^\w(?:[\w.@-]*\w)?$/;
 
 interface Given {
   readonly generate: boolean;
@@ -38,6 +36,7 @@ export function keyPaths(store: TotpStore, random: Random): Path[] {
     }),
     path({
       pattern: 'keys/:name',
+      names: { name: 'with-at' },
       synopsis: 'Manage the keys that can be created with this backend.',
       fields: {
         name: { type: 'string', description: 'Name of the key.', required: true },
@@ -117,7 +116,6 @@ export function keyPaths(store: TotpStore, random: Random): Path[] {
         update: {
           summary: 'Make or import a key.',
           handler: async (_request, fields): Promise<Response> => {
-            if (!NAME.test(fields.name)) return unsupportedPath;
             const key = readKey(fields, random);
             if (typeof key === 'string') return badRequest(key);
             const told = !fields.generate || !fields.exported ? undefined : exported(key, fields.qr_size);

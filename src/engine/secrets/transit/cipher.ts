@@ -18,10 +18,11 @@ import { decryptManaged } from './managed.ts';
 import { type KeyPolicy, versionFor } from './policy.ts';
 import { noSuchVersion, Refused, softDeleted, tooOld } from './refused.ts';
 import { formatVersioned, parseVersioned } from './versioned.ts';
+import { narrowed } from './xchacha.ts';
 
 /**
- * Ciphertexts. With an AEAD key the payload is nonce (12) | ciphertext | tag (16). The nonce is random; with a
- * convergent key it is the first 12 bytes of HMAC-SHA256(plaintext) under a key that is derived, together with the
+ * Ciphertexts. With an AEAD key the payload is nonce (12, of XChaCha20 24) | ciphertext | tag (16). The nonce is random; with a
+ * convergent key it is the first bytes of HMAC-SHA256(plaintext) under a key that is derived, together with the
  * encryption key, from the context: HKDF yields encryption key | HMAC key (32). With an RSA key the payload is
  * RSA-OAEP with SHA-256.
  */
@@ -35,7 +36,6 @@ export interface Encrypted {
   readonly keyVersion: number;
 }
 
-const NONCE = 12;
 const TAG = 16;
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const;
 
@@ -127,12 +127,16 @@ function seal(
 ): Uint8Array | Refused {
   const { secret } = version;
   if (secret === undefined) return noSuchVersion;
-  if (!policy.derived) return sealRaw(cipher, secret, random.bytes(NONCE), plaintext, extras.associatedData);
+  if (!policy.derived)
+    return sealRaw(cipher, secret, random.bytes(nonceLength(cipher)), plaintext, extras.associatedData);
   const derived = deriveBytes(secret, extras.context, policy.convergent ? keyBytes + 32 : keyBytes);
   if (derived instanceof Refused) return derived;
   const nonce = policy.convergent
-    ? createHmac('sha256', derived.subarray(keyBytes)).update(plaintext).digest().subarray(0, NONCE)
-    : random.bytes(NONCE);
+    ? createHmac('sha256', derived.subarray(keyBytes))
+        .update(plaintext)
+        .digest()
+        .subarray(0, nonceLength(cipher))
+    : random.bytes(nonceLength(cipher));
   const sealed = sealRaw(cipher, derived.subarray(0, keyBytes), nonce, plaintext, extras.associatedData);
   derived.fill(0);
   return sealed;
@@ -145,10 +149,11 @@ function sealRaw(
   plaintext: Uint8Array,
   associatedData: Uint8Array | undefined,
 ): Uint8Array {
-  // One signature of createCipheriv for three ciphers: all are AEADs with the same lengths.
-  const sealing = createCipheriv(cipher as 'aes-256-gcm', key, nonce, { authTagLength: TAG });
+  const how = opensslWay(cipher, key, nonce);
+  const sealing = createCipheriv(how.name, how.key, how.nonce, { authTagLength: TAG });
   if (associatedData !== undefined) sealing.setAAD(associatedData);
   const body = sealing.update(plaintext);
+  how.wipe();
   return concat(nonce, body, sealing.final(), sealing.getAuthTag());
 }
 
@@ -162,7 +167,7 @@ function openAead(
 ): Uint8Array | Refused {
   const { secret } = version;
   if (secret === undefined) return noSuchVersion;
-  if (sealed.length < NONCE) return new Refused('invalid ciphertext length');
+  if (sealed.length < nonceLength(cipher)) return new Refused('invalid ciphertext length');
   if (!policy.derived) return openRaw(cipher, secret, sealed, extras.associatedData);
   const key = deriveBytes(secret, extras.context, keyBytes);
   if (key instanceof Refused) return key;
@@ -178,16 +183,17 @@ function openRaw(
   associatedData: Uint8Array | undefined,
 ): Uint8Array | Refused {
   const failed = new Refused(
-    `${cipher === 'chacha20-poly1305' ? 'chacha20poly1305' : 'cipher'}: message authentication failed`,
+    `${cipher.endsWith('chacha20-poly1305') ? 'chacha20poly1305' : 'cipher'}: message authentication failed`,
   );
-  if (sealed.length < NONCE + TAG) return failed;
+  const begin = nonceLength(cipher);
+  if (sealed.length < begin + TAG) return failed;
   const end = sealed.length - TAG;
-  const opening = createDecipheriv(cipher as 'aes-256-gcm', key, sealed.subarray(0, NONCE), {
-    authTagLength: TAG,
-  });
+  const how = opensslWay(cipher, key, sealed.subarray(0, begin));
+  const opening = createDecipheriv(how.name, how.key, how.nonce, { authTagLength: TAG });
+  how.wipe();
   opening.setAuthTag(sealed.subarray(end));
   if (associatedData !== undefined) opening.setAAD(associatedData);
-  const plaintext = opening.update(sealed.subarray(NONCE, end));
+  const plaintext = opening.update(sealed.subarray(begin, end));
   try {
     opening.final();
     return plaintext;
@@ -195,6 +201,27 @@ function openRaw(
     plaintext.fill(0);
     return failed;
   }
+}
+
+function nonceLength(cipher: AeadCipher): 12 | 24 {
+  return cipher === 'xchacha20-poly1305' ? 24 : 12;
+}
+
+// One signature of createCipheriv for all: AEADs with the same lengths. OpenSSL copies the key.
+function opensslWay(
+  cipher: AeadCipher,
+  key: KeyObject | Uint8Array,
+  nonce: Uint8Array,
+): {
+  readonly name: 'aes-256-gcm';
+  readonly key: KeyObject | Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly wipe: () => void;
+} {
+  if (cipher !== 'xchacha20-poly1305')
+    return { name: cipher as 'aes-256-gcm', key, nonce, wipe: () => undefined };
+  const own = narrowed(key, nonce);
+  return { name: 'chacha20-poly1305' as 'aes-256-gcm', ...own, wipe: () => void own.key.fill(0) };
 }
 
 function encryptRsa(version: KeyVersion, plaintext: Uint8Array): Uint8Array | Refused {

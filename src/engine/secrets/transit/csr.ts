@@ -37,11 +37,26 @@ const MAX_CSR = 262_144;
 
 function readTemplate(pem: string): Pkcs10CertificateRequest | Refused {
   if (pem.length > MAX_CSR) return new Refused(`csr is longer than ${MAX_CSR} characters`);
+  let request: Pkcs10CertificateRequest;
   try {
-    return new Pkcs10CertificateRequest(pem);
+    request = new Pkcs10CertificateRequest(pem);
   } catch {
     return new Refused('could not decode PEM CSR');
   }
+  // Its signature is replaced; who still signs so would take the next one without a look as well.
+  return isSound(request)
+    ? request
+    : new Refused('the CSR template is signed with an insecure algorithm: use SHA-256 or better');
+}
+
+function isSound(request: Pkcs10CertificateRequest): boolean {
+  const { name, hash } = request.signatureAlgorithm as unknown as SigningName;
+  return /^(?:Ed25519|EdDSA)$/i.test(name) || ['SHA-256', 'SHA-384', 'SHA-512'].includes(hash?.name ?? '');
+}
+
+interface SigningName {
+  readonly name: string;
+  readonly hash?: { readonly name: string };
 }
 
 type SigningAlgorithm = { readonly name: string; readonly hash?: string; readonly namedCurve?: string };

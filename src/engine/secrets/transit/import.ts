@@ -3,6 +3,7 @@ import { view } from '../../../lib/bytes.ts';
 import { samePublicKey } from './key-format.ts';
 import { HMAC_MAX_BYTES, HMAC_MIN_BYTES, isAsymmetric, type KeyType, traitsOf } from './key-type.ts';
 import { type KeyVersion, type Material, ownSecretKey } from './key-version.ts';
+import { plainRsa } from './plain-rsa.ts';
 import { Refused } from './refused.ts';
 
 /** Reads unwrapped key material, raw or PKCS #8, as a key of a type. The bytes are wiped. */
@@ -20,7 +21,7 @@ export function readPrivate(type: KeyType, bytes: Uint8Array): Material | Refuse
   }
   let privateKey: KeyObject;
   try {
-    privateKey = createPrivateKey({ key: view(bytes), format: 'der', type: 'pkcs8' });
+    privateKey = plainRsa(createPrivateKey({ key: view(bytes), format: 'der', type: 'pkcs8' }));
   } catch {
     return new Refused('error parsing asymmetric key: not a PKCS #8 private key');
   } finally {
@@ -39,7 +40,7 @@ export function readPublic(type: KeyType, pem: string): Material | Refused {
     return new Refused('error parsing public key: not in PEM format');
   let publicKey: KeyObject;
   try {
-    publicKey = createPublicKey({ key: pem, format: 'pem' });
+    publicKey = plainRsa(createPublicKey({ key: pem, format: 'pem' }));
   } catch {
     return new Refused('error parsing public key');
   }

@@ -13,7 +13,7 @@ export type KeyTraits =
   /** In an HSM: what a version can do is in its public key (managed.ts). */
   | { readonly family: 'managed' };
 
-export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
+export type AeadCipher = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305' | 'xchacha20-poly1305';
 
 export type KeyType =
   | 'aes128-gcm96'
@@ -27,7 +27,8 @@ export type KeyType =
   | 'managed_key'
   | 'rsa-2048'
   | 'rsa-3072'
-  | 'rsa-4096';
+  | 'rsa-4096'
+  | 'xchacha20-poly1305';
 
 export const HMAC_MIN_BYTES = 32;
 export const HMAC_MAX_BYTES = 512;
@@ -45,6 +46,7 @@ const traits: Readonly<Record<KeyType, KeyTraits>> = {
   'rsa-2048': { family: 'rsa', bits: 2048 },
   'rsa-3072': { family: 'rsa', bits: 3072 },
   'rsa-4096': { family: 'rsa', bits: 4096 },
+  'xchacha20-poly1305': { family: 'aead', cipher: 'xchacha20-poly1305', bytes: 32 },
 };
 
 /** @returns whether a text names a type of key whose material is kept here */

@@ -1,7 +1,7 @@
 import { type Path, path } from '../../logical/logical.ts';
+import { isName } from '../../logical/names.ts';
 import { badRequest, data, empty, type Response } from '../../logical/response.ts';
 import { nameField } from './fields.ts';
-import { isKeyName } from './path-keys.ts';
 import { Refused, refusal, softDeleted } from './refused.ts';
 import type { KeyStore } from './store.ts';
 
@@ -72,7 +72,7 @@ export function backupPaths(store: KeyStore): Path[] {
               const backup = parseBackup(fields.backup);
               if (backup instanceof Refused) return refusal(backup);
               const name = fields.name === '' ? backup.policy.name : fields.name;
-              if (!isKeyName(name)) return badRequest('key names cannot be paths');
+              if (!isName('generic', name)) return badRequest('key names cannot be paths');
               const restoreInfo = { time: store.now(), version: backup.policy.latestVersion };
               const refused = await store.restore(
                 { ...backup.policy, name, restoreInfo },

@@ -4,7 +4,6 @@ import { badRequest, empty } from '../../logical/response.ts';
 import { nameField } from './fields.ts';
 import { isKeyType, type KeyTraits, traitsOf } from './key-type.ts';
 import { ownSecretKey } from './key-version.ts';
-import { isKeyName } from './path-keys.ts';
 import { type KeyPolicy, newPolicy, withMaterial } from './policy.ts';
 import { noSuchVersion, Refused, refusal, softDeleted } from './refused.ts';
 import type { KeyStore } from './store.ts';
@@ -29,7 +28,8 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
         derived_key_type: {
           type: 'string',
           fold: true,
-          description: 'The type of the derived key: aes128-gcm96, aes256-gcm96 or chacha20-poly1305.',
+          description:
+            'The type of the derived key: aes128-gcm96, aes256-gcm96, chacha20-poly1305 or xchacha20-poly1305.',
           default: 'aes256-gcm96',
         },
       },
@@ -38,7 +38,6 @@ export function deriveKeyPaths(store: KeyStore): Path[] {
           summary: 'Derive a key.',
           handler: async (_request, fields) => {
             const type = fields.derived_key_type;
-            if (!isKeyName(fields.name)) return badRequest('invalid key name');
             if (fields.key_derivation_algorithm !== 'ecdh')
               return badRequest(`unknown key derivation algorithm ${fields.key_derivation_algorithm}`);
             const traits = isKeyType(type) ? traitsOf(type) : undefined;

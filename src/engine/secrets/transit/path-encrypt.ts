@@ -16,7 +16,6 @@ import {
   partialFailureField,
 } from './fields.ts';
 import { isKeyType, traitsOf } from './key-type.ts';
-import { isKeyName } from './path-keys.ts';
 import { type KeyPolicy, newPolicy, rotated } from './policy.ts';
 import { Refused, refusal } from './refused.ts';
 import type { KeyStore } from './store.ts';
@@ -149,7 +148,6 @@ async function findOrMake(
   const notFound = new Refused('encryption key not found');
   if (request.operation !== 'create')
     return { policy: (await store.get(fields.name)) ?? notFound, warnings: [] };
-  if (!isKeyName(fields.name)) return { policy: new Refused('invalid key name'), warnings: [] };
   const derived = (items[0]?.context ?? '') !== '';
   const refused = checkNewKey(fields.type, fields.convergent_encryption, derived);
   if (refused !== undefined) return { policy: refused, warnings: [] };

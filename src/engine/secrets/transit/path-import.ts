@@ -7,7 +7,7 @@ import { checkPair, readPrivate, readPublic } from './import.ts';
 import { publicKeyPem } from './key-format.ts';
 import { derives, isKeyType, type KeyType } from './key-type.ts';
 import { buildVersion, type Material } from './key-version.ts';
-import { checkRotatePeriod, isKeyName } from './path-keys.ts';
+import { checkRotatePeriod } from './path-keys.ts';
 import { type KeyPolicy, newPolicy, withMaterial } from './policy.ts';
 import { Refused, refusal, softDeleted } from './refused.ts';
 import type { KeyStore } from './store.ts';
@@ -83,7 +83,6 @@ export function importPaths(store: KeyStore, wrapping: WrappingKey): Path[] {
           summary: 'Import a key.',
           handler: async (request, fields) => {
             const type = fields.type;
-            if (!isKeyName(fields.name)) return badRequest('invalid key name');
             if (Object.hasOwn(request.body, 'convergent_encryption'))
               return badRequest('import cannot be used on keys with convergent encryption enabled');
             if (fields.auto_rotate_period > 0 && !fields.allow_rotation)

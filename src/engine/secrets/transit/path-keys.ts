@@ -1,4 +1,4 @@
-import { type Path, path, unsupportedPath } from '../../logical/logical.ts';
+import { type Path, path } from '../../logical/logical.ts';
 import { badRequest, empty, keys, notFound, type Response } from '../../logical/response.ts';
 import { optionalBytes } from './cipher.ts';
 import { managedKeyFields, nameField } from './fields.ts';
@@ -10,12 +10,6 @@ import { describeKey } from './render.ts';
 import type { KeyStore } from './store.ts';
 
 const HOUR = 3600;
-const NAME = /^\w(?:[\w.-]*\w)?$/;
-
-/** @returns whether a name may be given to a key */
-export function isKeyName(name: string): boolean {
-  return NAME.test(name);
-}
 
 /** @returns why a rotation period is refused */
 export function checkRotatePeriod(seconds: number): string | undefined {
@@ -87,7 +81,6 @@ export function keyPaths(store: KeyStore): Path[] {
           summary: 'Make a key.',
           handler: async (_request, fields) => {
             const { name, type, derived, convergent_encryption: convergent } = fields;
-            if (!isKeyName(name)) return unsupportedPath;
             const period = checkRotatePeriod(fields.auto_rotate_period);
             if (period !== undefined) return badRequest(period);
             if (convergent && !derived)

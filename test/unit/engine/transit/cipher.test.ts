@@ -23,7 +23,7 @@ interface Vector {
 
 const vectors = JSON.parse(readFileSync(new URL('../../../vectors/transit.json', import.meta.url), 'utf8'));
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'));
-const aead: KeyType[] = ['aes128-gcm96', 'aes256-gcm96', 'chacha20-poly1305'];
+const aead: KeyType[] = ['aes128-gcm96', 'aes256-gcm96', 'chacha20-poly1305', 'xchacha20-poly1305'];
 
 describe('ciphertexts', () => {
   for (const vector of vectors.ciphertexts as Vector[])
@@ -85,7 +85,7 @@ describe('ciphertexts', () => {
       for (const member of ['context', 'associatedData'] as const)
         for (let bit = 0; bit < extras[member].length * 8; bit += 1)
           expectRefused(ciphertext, { ...extras, [member]: flipped(extras[member], bit) });
-      for (let length = 12; length < payload.length; length += 1)
+      for (let length = type.startsWith('x') ? 24 : 12; length < payload.length; length += 1)
         expectRefused(`vault:v1:${Buffer.from(payload.subarray(0, length)).toString('base64')}`, extras);
       expect(decrypt(policy, ciphertext, extras)).not.toBeInstanceOf(Refused);
     }

@@ -1,10 +1,8 @@
 import type { JsonObject } from '../../../../lib/json.ts';
 import type { Enforcement } from '../../../identity/mfa/model.ts';
 import type { IdentityStore } from '../../../identity/store.ts';
-import { type Path, path, unsupportedPath } from '../../../logical/logical.ts';
+import { type Path, path } from '../../../logical/logical.ts';
 import { badRequest, data, empty, keys, notFound } from '../../../logical/response.ts';
-
-const NAME = /^\w(?:[\w.-]*\w)?$/;
 
 /** Which auth mounts there are. */
 export interface AuthMounts {
@@ -71,7 +69,6 @@ export function mfaEnforcementPaths({ mfa, records }: IdentityStore, auth: AuthM
         update: {
           summary: 'Create or update an enforcement.',
           handler: async (_request, values) => {
-            if (!NAME.test(values.name)) return unsupportedPath;
             const { mfa_method_ids: methodIds } = values;
             const given = {
               accessors: values.auth_method_accessors,

@@ -1,7 +1,6 @@
-import { type Path, path, unsupportedPath } from '../../../logical/logical.ts';
+import { type Path, path } from '../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../logical/response.ts';
 import { DEFAULT_KEY, type NamedKey } from './keys.ts';
-import { NAME } from './name.ts';
 import type { Oidc } from './context.ts';
 import { isAlgorithm } from './signing.ts';
 
@@ -56,7 +55,6 @@ export function keyPaths(oidc: Oidc): Path[] {
         update: {
           summary: 'Create or update a key.',
           handler: async (_request, values) => {
-            if (!NAME.test(values.name)) return unsupportedPath;
             const refused = await oidc.exclusive(() =>
               keys.change(values.name, async (before) => {
                 const rotationPeriod = values.rotation_period ?? before?.rotationPeriod ?? DAY;

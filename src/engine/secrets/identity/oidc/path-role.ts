@@ -1,7 +1,6 @@
 import { fromBase64, text } from '../../../../lib/bytes.ts';
-import { type Path, path, unsupportedPath } from '../../../logical/logical.ts';
+import { type Path, path } from '../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../logical/response.ts';
-import { NAME } from './name.ts';
 import type { Oidc } from './context.ts';
 import { checkTemplate } from './template.ts';
 
@@ -51,7 +50,6 @@ export function rolePaths(oidc: Oidc): Path[] {
           summary: 'Create or update a role.',
           handler: (_request, values) =>
             oidc.exclusive(async () => {
-              if (!NAME.test(values.name)) return unsupportedPath;
               const before = await roles.get(values.name);
               const keyName = values.key ?? before?.key ?? '';
               if (keyName === '') return badRequest('the key parameter is required');

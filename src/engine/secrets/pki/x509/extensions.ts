@@ -13,16 +13,14 @@ import {
   ExtendedKeyUsage,
   Extension,
   GeneralName,
-  GeneralSubtree,
-  GeneralSubtrees,
   KeyIdentifier,
   KeyUsage,
-  NameConstraints,
   PolicyInformation,
   PolicyQualifierInfo,
   SubjectKeyIdentifier,
   UserNotice,
 } from '@peculiar/asn1-x509';
+import { encodeConstraints, type NameConstraints } from '../../../../lib/x509/name-constraints.ts';
 import { encode, toBuffer } from './der.ts';
 
 export const OID = {
@@ -117,12 +115,10 @@ export function distributionPoints(
   return [extension(oid, encode(new CRLDistributionPoints(points)))];
 }
 
-/** Domains under which an authority may issue; nothing without domains. */
-export function permittedDomains(domains: readonly string[]): Extension[] {
-  if (domains.length === 0) return [];
-  const subtrees = domains.map((dNSName) => new GeneralSubtree({ base: new GeneralName({ dNSName }) }));
-  const constraints = new NameConstraints({ permittedSubtrees: new GeneralSubtrees(subtrees) });
-  return [extension(OID.nameConstraints, encode(constraints), true)];
+/** What an authority may issue for; nothing without constraints. */
+export function nameConstraints(constraints: NameConstraints | undefined): Extension[] {
+  const value = constraints === undefined ? undefined : encodeConstraints(constraints);
+  return value === undefined ? [] : [extension(OID.nameConstraints, value, true)];
 }
 
 /** A certificate policy, with where its statement is and what is to be shown of it. */

@@ -1,7 +1,6 @@
-import { type Path, path, unsupportedPath } from '../../../../logical/logical.ts';
+import { type Path, path } from '../../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../../logical/response.ts';
 import type { Oidc } from '../context.ts';
-import { NAME } from '../name.ts';
 import { findAssignment } from './lookup.ts';
 import { ALLOW_ALL } from './model.ts';
 
@@ -49,7 +48,6 @@ export function assignmentPaths(oidc: Oidc): Path[] {
           summary: 'Create or update an assignment.',
           handler: (_request, values) =>
             oidc.exclusive(async () => {
-              if (!NAME.test(values.name)) return unsupportedPath;
               if (values.name === ALLOW_ALL)
                 return badRequest(`modification of assignment ${JSON.stringify(ALLOW_ALL)} not allowed`);
               const before = await assignments.get(values.name);

@@ -1,9 +1,8 @@
 import type { JsonObject } from '../../../../../lib/json.ts';
-import { type Path, path, unsupportedPath } from '../../../../logical/logical.ts';
+import { type Path, path } from '../../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../../logical/response.ts';
 import type { Oidc } from '../context.ts';
 import { DEFAULT_KEY } from '../keys.ts';
-import { NAME } from '../name.ts';
 import { findAssignment } from './lookup.ts';
 import type { Client } from './model.ts';
 
@@ -75,7 +74,6 @@ export function clientPaths(oidc: Oidc): Path[] {
           summary: 'Create or update a client.',
           handler: (_request, values) =>
             oidc.exclusive(async () => {
-              if (!NAME.test(values.name)) return unsupportedPath;
               const before = await clients.get(values.name);
               const assignments = [...new Set(values.assignments ?? before?.assignments ?? [])];
               for (const name of assignments)

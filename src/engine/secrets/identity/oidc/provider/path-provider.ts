@@ -1,8 +1,7 @@
 import type { JsonObject } from '../../../../../lib/json.ts';
-import { type Path, path, unsupportedPath } from '../../../../logical/logical.ts';
+import { type Path, path } from '../../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../../logical/response.ts';
 import type { Oidc } from '../context.ts';
-import { NAME } from '../name.ts';
 import { EXPLICIT_ISSUER, INVALID_ISSUER, isOrigin } from '../path-config.ts';
 import { ALGORITHMS } from '../signing.ts';
 import { allows, findProvider, providerIssuer } from './lookup.ts';
@@ -75,7 +74,6 @@ export function providerPaths(oidc: Oidc): Path[] {
           summary: 'Create or update a provider.',
           handler: (_request, values) =>
             oidc.exclusive(async () => {
-              if (!NAME.test(values.name)) return unsupportedPath;
               const before = await findProvider(oidc, values.name);
               const issuer = values.issuer ?? before?.issuer ?? '';
               if (issuer !== '' && !isOrigin(issuer)) return badRequest(INVALID_ISSUER);

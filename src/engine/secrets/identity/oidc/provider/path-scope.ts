@@ -1,7 +1,6 @@
-import { type Path, path, unsupportedPath } from '../../../../logical/logical.ts';
+import { type Path, path } from '../../../../logical/logical.ts';
 import { badRequest, data, empty, keys as listed, notFound } from '../../../../logical/response.ts';
 import type { Oidc } from '../context.ts';
-import { NAME } from '../name.ts';
 import { decoded } from '../path-role.ts';
 import { checkTemplate } from '../template.ts';
 import { OPENID } from './model.ts';
@@ -45,7 +44,6 @@ export function scopePaths(oidc: Oidc): Path[] {
           summary: 'Create or update a scope.',
           handler: (_request, values) =>
             oidc.exclusive(async () => {
-              if (!NAME.test(values.name)) return unsupportedPath;
               if (values.name === OPENID)
                 return badRequest(`the ${JSON.stringify(OPENID)} scope name is reserved`);
               const before = await scopes.get(values.name);
