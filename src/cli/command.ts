@@ -24,3 +24,9 @@ export interface Command {
   /** Lines below the options in its help. */
   readonly notes?: readonly string[];
 }
+
+/** A program: what it is called on a command line, and all that it does. */
+export interface Program {
+  readonly name: string;
+  readonly commands: readonly Command[];
+}

@@ -1,11 +1,13 @@
-import type { Command, Option } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import type { Command, Option, Program } from './command.ts';
 
 /** What `--help` prints for a command. */
-export function commandHelp({ words, operands, what, options, notes = [] }: Command): string {
+export function commandHelp(
+  program: Program,
+  { words, operands, what, options, notes = [] }: Command,
+): string {
   const usage = [...words, ...operands, ...(options.length === 0 ? [] : ['[options]'])].join(' ');
   const sections = [
-    [`Usage: sealedvault ${usage}`],
+    [`Usage: ${program.name} ${usage}`],
     [sentence(what)],
     ...(options.length === 0
       ? []
@@ -23,19 +25,18 @@ export function commandHelp({ words, operands, what, options, notes = [] }: Comm
 }
 
 /** What `--help` prints for all commands that begin with these words. */
-export function groupHelp(words: readonly string[]): string {
-  const commands = COMMANDS.filter((command) => words.every((word, at) => command.words[at] === word));
+export function groupHelp(program: Program, words: readonly string[]): string {
+  const commands = program.commands.filter((command) =>
+    words.every((word, at) => command.words[at] === word),
+  );
   const rows = commands.map((each) => [[...each.words, ...each.operands].join(' '), each.what] as const);
-  const name = ['sealedvault', ...words].join(' ');
+  const name = [program.name, ...words].join(' ');
   return [
     `Usage: ${name} ${words.length === 0 ? '<command>' : 'VERB'} [options]`,
     '',
     ...table(rows),
     '',
     `${name} ${words.length === 0 ? '<command>' : 'VERB'} --help lists the options of each.`,
-    ...(words[0] === 'ceremony' || words.length === 0
-      ? ['`kubectl sealedvault` is the same program, once it is on the PATH as kubectl-sealedvault.']
-      : []),
     '',
   ].join('\n');
 }

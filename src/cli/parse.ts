@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Arguments } from './arguments.ts';
-import type { Command, Option } from './command.ts';
+import type { Command, Option, Program } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { commandHelp, groupHelp } from './help.ts';
 
@@ -32,18 +32,22 @@ const VERSION = /^--?(?:v|version)$/;
 const ON = ['', 'true', '1', 't'];
 const OFF = ['false', '0', 'f'];
 
-/** Reads what follows the program's name. */
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+/** Reads what follows the program's name, which by default is the whole program. */
+export function parseCommandLine(
+  argv: readonly string[],
+  program: Program = { name: 'sealedvault', commands: COMMANDS },
+): CommandLine {
   if (argv[0] !== undefined && VERSION.test(argv[0])) return { kind: 'version' };
   const end = argv.indexOf('--');
   const asksHelp = argv.slice(0, end === -1 ? argv.length : end).some((each) => HELP.test(each));
   const given = argv[0] === 'help' ? argv.slice(1) : argv;
-  const found = findCommand(given);
+  const found = findCommand(given, program.commands);
   if (asksHelp || argv[0] === 'help') {
     if (found.unknownWord === undefined)
       return {
         kind: 'help',
-        text: found.command === undefined ? groupHelp(found.words) : commandHelp(found.command),
+        text:
+          found.command === undefined ? groupHelp(program, found.words) : commandHelp(program, found.command),
       };
   }
   if (found.command === undefined) {
@@ -54,9 +58,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         : unknownOption !== undefined
           ? `flag provided but not defined: -${unknownOption}`
           : 'no command was given';
-    return { kind: 'fault', sentence, help: groupHelp(words), words };
+    return { kind: 'fault', sentence, help: groupHelp(program, words), words };
   }
-  return readOptions(found.command, given);
+  return readOptions(program, found.command, given);
 }
 
 interface Found {
@@ -67,18 +71,18 @@ interface Found {
 }
 
 /** The command that the first words name; options of it may stand between them. */
-function findCommand(argv: readonly string[]): Found {
-  const every = COMMANDS.flatMap(({ options }) => options);
+function findCommand(argv: readonly string[], commands: readonly Command[]): Found {
+  const every = commands.flatMap(({ options }) => options);
   const words: string[] = [];
   for (const token of tokensOf(argv, every)) {
     if (token.kind === 'option') {
-      const known = COMMANDS.filter((command) => startsWith(command, words)).some(({ options }) =>
-        options.some(({ name }) => name === token.name),
-      );
+      const known = commands
+        .filter((command) => startsWith(command, words))
+        .some(({ options }) => options.some(({ name }) => name === token.name));
       if (!known && !HELP.test(`-${token.name}`)) return { words, unknownOption: token.name };
     } else if (token.kind === 'positional') {
       const longer = [...words, token.value];
-      const command = COMMANDS.find((each) => startsWith(each, longer));
+      const command = commands.find((each) => startsWith(each, longer));
       if (command === undefined) return { words, unknownWord: token.value };
       words.push(token.value);
       if (command.words.length === words.length) return { words, command };
@@ -91,12 +95,12 @@ function startsWith(command: Command, words: readonly string[]): boolean {
   return words.every((word, at) => command.words[at] === word);
 }
 
-function readOptions(command: Command, argv: readonly string[]): CommandLine {
+function readOptions(program: Program, command: Command, argv: readonly string[]): CommandLine {
   const { words } = command;
   const fault = (sentence: string): CommandLine => ({
     kind: 'fault',
     sentence,
-    help: commandHelp(command),
+    help: commandHelp(program, command),
     words,
   });
   const values = new Map<string, string[]>();

@@ -66,7 +66,7 @@ export const quantity: z.ZodType<string | number> = z
     z
       .string()
       .max(32)
-      .regex(/^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$/),
+      .regex(/^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$/),
   ])
   .meta({ 'x-kubernetes-int-or-string': true });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { buildDefinition, structuralSchema } from '../../../../src/operator/crd.ts';
 import { kinds } from '../../../../src/operator/kinds.ts';
 import { recoveryCeremonySpec } from '../../../../src/operator/recoveryceremony/schema.ts';
-import { sealedVaultSpec } from '../../../../src/operator/sealedvault/schema.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
@@ -84,19 +83,48 @@ function categoriesOf(kind: (typeof kinds)[number]): readonly string[] {
   return spec.names?.categories ?? [];
 }
 
-test('the samples are what the schemas accept', () => {
-  const spec = (name: string): unknown => (parse(read('deploy', 'samples', name)) as { spec: unknown }).spec;
-  expect(sealedVaultSpec.parse(spec('sealedvault.yaml'))).toMatchObject({
-    replicas: 1,
-    deletionPolicy: 'Retain',
+describe('samples', () => {
+  const folder = join(root, 'deploy', 'samples');
+  const objectsOf = (files: readonly string[]): Sample[] =>
+    files
+      .filter((file) => file.endsWith('.yaml'))
+      .flatMap((file) =>
+        parseAllDocuments(read('deploy', 'samples', file)).map((each) => each.toJS() as Sample),
+      );
+  const every = objectsOf(readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+
+  test.each([...kinds])('$type.kind has one, which its schema accepts', (kind) => {
+    const own = every.filter((sample) => sample.kind === kind.type.kind);
+    expect(own).not.toEqual([]);
+    for (const { spec, metadata } of own)
+      expect(kind.spec.safeParse(spec), metadata.name).toMatchObject({ success: true });
   });
-  expect(recoveryCeremonySpec.parse(spec('recoveryceremony.yaml'))).toMatchObject({ threshold: 2 });
-  const more = parseAllDocuments(read('deploy', 'samples', 'ceremonies.yaml')).map((each) => each.toJS());
-  for (const sample of more) {
-    const kind = kinds.find(({ type }) => type.kind === sample.kind);
-    expect(kind?.spec.safeParse(sample.spec), sample.metadata.name).toMatchObject({ success: true });
-  }
+
+  test('each type of ceremony has one', () => {
+    const { properties } = structuralSchema(recoveryCeremonySpec) as {
+      properties: { type: { enum: string[] } };
+    };
+    const types = every.filter(({ kind }) => kind === 'RecoveryCeremony').map(({ spec }) => spec['type']);
+    expect(new Set(types)).toEqual(new Set(properties.type.enum));
+  });
+
+  test('applying a folder starts one ceremony at most', () => {
+    const folders = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((each) =>
+      each.isDirectory(),
+    );
+    for (const name of ['', ...folders.map((each) => each.name)]) {
+      const files = readdirSync(join(folder, name)).map((file) => join(name, file));
+      const ceremonies = objectsOf(files).filter(({ kind }) => kind === 'RecoveryCeremony');
+      expect(ceremonies.length, name).toBeLessThanOrEqual(1);
+    }
+  });
 });
+
+interface Sample {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
 
 describe('what cannot be structural', () => {
   test.each([
