@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { namespaces } from '../../../deploy/demo/names.ts';
+import { withoutDefinitions, writeOverlay } from '../../../deploy/demo/overlay.ts';
 import { kinds } from '../../../src/operator/kinds.ts';
 import type { KubernetesObject } from '../../support/cluster/api.ts';
 import { projectRoot } from '../../support/cluster/paths.ts';
@@ -169,4 +172,35 @@ describe('a person with the role sealedvault-person alone', () => {
     await expect(kubectl(...as, 'demo-init-share-grace')).rejects.toThrow('forbidden');
     await expect(kubectl(...as)).rejects.toThrow('forbidden');
   });
+});
+
+// At the end: what it removes, the role of people too, is not needed any more.
+test('the operator is installed by kubectl alone, with an image and a namespace of one’s own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sealedvault-overlay-'));
+  writeOverlay(folder, 'registry.example.org:5000/team/sealedvault:7.8');
+  for (const name of Object.values(namespaces))
+    await bench.kubectl
+      .run(['create', 'namespace', name, '--dry-run=client', '-o', 'yaml'])
+      .then((text) => bench.kubectl.run(['apply', '-f', '-'], text));
+  await bench.kubectl.run(['apply', '--server-side', '--force-conflicts', '--kustomize', folder]);
+  const deployment = await bench.get('deployment/sealedvault', namespaces.operator);
+  const text = JSON.stringify(deployment?.spec);
+  expect(text).toContain('"image":"registry.example.org:5000/team/sealedvault:7.8"');
+  expect(text).toContain('"value":"registry.example.org:5000/team/sealedvault:7.8"');
+  expect(text).not.toContain('localhost/sealedvault');
+  const can = [
+    'auth',
+    'can-i',
+    'list',
+    'secrets',
+    '--as=system:serviceaccount:sealedvault-system:sealedvault',
+  ];
+  expect(await bench.kubectl.run([...can, '--namespace', namespaces.vault])).toContain('yes');
+  await expect(bench.kubectl.run([...can, '--namespace', 'default'])).rejects.toThrow();
+  await bench.kubectl.run([
+    'delete',
+    ...withoutDefinitions().flatMap((file) => ['-f', file]),
+    '--wait=false',
+  ]);
+  rmSync(folder, { recursive: true, force: true });
 });
