@@ -224,7 +224,7 @@ export class MountTable {
 
   /** Ends the connections of all backends. */
   async close(): Promise<void> {
-    await Promise.all(this.router.all().map(({ backend }) => backend.close?.()));
+    await Promise.all(this.router.all().map(({ backend }) => backend.close?.() ?? Promise.resolve()));
   }
 
   // Nobody is served while what the mount gave is taken back; on failure it serves on.

@@ -88,13 +88,19 @@ export class World {
     return vault;
   }
 
-  async call(method: Method, path: string, body: object = {}, token: string = this.root): Promise<Answer> {
+  async call(
+    method: Method,
+    path: string,
+    body: object = {},
+    token: string = this.root,
+    query?: URLSearchParams,
+  ): Promise<Answer> {
     const request: CoreRequest = {
       id: random.uuid(),
       path,
       operation: OPERATIONS[method],
       body: body as CoreRequest['body'],
-      query: undefined,
+      query,
       token,
       wrapTtl: 0,
       method,

@@ -66,7 +66,7 @@ export class Revocations {
     this.#tried.set(name, now);
     const next = await this.fetch(list.source.url);
     if ('failed' in next) return list;
-    await this.#store.putList(name, next);
+    await this.#store.renewList(name, list, next);
     return next;
   }
 }

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { getJson, jsonPut, type Storage } from '../../logical/storage.ts';
 import type { TokenParameters } from '../token-fields.ts';
 
@@ -49,6 +51,7 @@ const DEFAULTS: CertConfig = { disableBinding: false, aliasMetadata: false, ocsp
 
 export class CertStore {
   readonly #storage: Storage;
+  readonly #lists = new KeyedMutex();
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -87,10 +90,21 @@ export class CertStore {
   }
 
   putList(name: string, list: RevocationList): Promise<void> {
-    return this.#storage.write([jsonPut(`crls/${name.toLowerCase()}`, list)]);
+    return this.#lists.run(name.toLowerCase(), () => this.#writeList(name, list));
+  }
+
+  /** Puts a list in the place of the one that it renews, unless that was written, renewed or removed meanwhile. */
+  renewList(name: string, before: RevocationList, next: RevocationList): Promise<void> {
+    return this.#lists.run(name.toLowerCase(), async () => {
+      if (isDeepStrictEqual(await this.list(name), before)) await this.#writeList(name, next);
+    });
   }
 
   deleteList(name: string): Promise<void> {
-    return this.#storage.delete(`crls/${name.toLowerCase()}`);
+    return this.#lists.run(name.toLowerCase(), () => this.#storage.delete(`crls/${name.toLowerCase()}`));
+  }
+
+  #writeList(name: string, list: RevocationList): Promise<void> {
+    return this.#storage.write([jsonPut(`crls/${name.toLowerCase()}`, list)]);
   }
 }

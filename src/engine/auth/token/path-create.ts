@@ -18,7 +18,7 @@ const fields = {
   id: { type: 'string', description: 'Value for the token', default: '' },
   display_name: { type: 'string', description: 'Name to associate with this token', default: '' },
   type: { type: 'string', description: 'Token type', default: '' },
-  policies: { type: 'stringList', description: 'List of policies for the token', fold: true },
+  policies: { type: 'stringList', description: 'List of policies for the token', caseless: true },
   meta: { type: 'stringMap', description: 'Arbitrary key=value metadata to associate with the token' },
   no_parent: { type: 'bool', description: 'Create the token with no parent', default: false },
   no_default_policy: {

@@ -1,4 +1,4 @@
-import { BoundedMap } from '../../../lib/bounded-map.ts';
+import { Cached } from '../../../lib/cached.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { type JsonObject, parseJson } from '../../../lib/json.ts';
@@ -41,6 +41,7 @@ export interface KeyMetadata {
 
 const DEFAULT_MAX_VERSIONS = 10;
 const CACHE_SIZE = 10_000;
+const CONFIG = 'config';
 export const defaultConfig: KvConfig = {
   maxVersions: 0,
   casRequired: false,
@@ -54,8 +55,8 @@ export class KvStore {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #mutex = new KeyedMutex();
-  readonly #cache = new BoundedMap<string, KeyMetadata>(CACHE_SIZE);
-  #config: KvConfig | undefined;
+  readonly #cache = new Cached<KeyMetadata>(CACHE_SIZE);
+  readonly #configs = new Cached<KvConfig>(1);
 
   constructor(storage: Storage, clock: Clock, random: Random) {
     this.#storage = storage;
@@ -64,13 +65,13 @@ export class KvStore {
   }
 
   async config(): Promise<KvConfig> {
-    this.#config ??= (await getJson<KvConfig>(this.#storage, 'config')) ?? defaultConfig;
-    return this.#config;
+    const read = (): Promise<KvConfig | undefined> => getJson<KvConfig>(this.#storage, CONFIG);
+    return (await this.#configs.get(CONFIG, async () => (await read()) ?? defaultConfig)) ?? defaultConfig;
   }
 
   async setConfig(config: KvConfig): Promise<void> {
-    await this.#storage.write([jsonPut('config', config)]);
-    this.#config = config;
+    await this.#storage.write([jsonPut(CONFIG, config)]);
+    this.#configs.set(CONFIG, config);
   }
 
   /** One change of a key at a time. */
@@ -78,12 +79,8 @@ export class KvStore {
     return this.#mutex.run(path, work);
   }
 
-  async metadata(path: string): Promise<KeyMetadata | undefined> {
-    const cached = this.#cache.get(path);
-    if (cached !== undefined) return cached;
-    const stored = await getJson<KeyMetadata>(this.#storage, `metadata/${path}`);
-    if (stored !== undefined) this.#cache.set(path, stored);
-    return stored;
+  metadata(path: string): Promise<KeyMetadata | undefined> {
+    return this.#cache.get(path, () => getJson<KeyMetadata>(this.#storage, `metadata/${path}`));
   }
 
   list(path: string, page: Page = {}): Promise<string[]> {
@@ -170,7 +167,7 @@ export class KvStore {
         (version) => ({ type: 'delete', key: `versions/${metadata.id}/${version}` }) as const,
       ),
     ]);
-    this.#cache.delete(path);
+    this.#cache.forget(path);
   }
 
   now(): string {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts';
+import { Cached } from '../../../lib/cached.ts';
 import { KeyedMutex } from '../../../lib/keyed-mutex.ts';
 import { errorCode } from '../../../lib/errors.ts';
 import { type KeyRandom, plainKeyRandom } from '../../../lib/key-random.ts';
@@ -15,6 +16,8 @@ import {
   type StoredVersions,
 } from './policy.ts';
 import { Refused } from './refused.ts';
+
+const NO_CONFIG: TransitConfig = { disableUpsert: false };
 
 /** Settings of the mount. */
 export interface TransitConfig {
@@ -35,8 +38,8 @@ export class KeyStore {
   readonly #clock: Clock;
   readonly #mutex = new KeyedMutex();
   readonly #cache = new Map<string, KeyPolicy>();
-  #cacheSize: number | undefined;
-  #config: TransitConfig | undefined;
+  readonly #sizes = new Cached<number>(1);
+  readonly #configs = new Cached<TransitConfig>(1);
 
   constructor(
     storage: Storage,
@@ -118,24 +121,24 @@ export class KeyStore {
   }
 
   async config(): Promise<TransitConfig> {
-    this.#config ??= (await getJson<TransitConfig>(this.#storage, 'config/keys')) ?? { disableUpsert: false };
-    return this.#config;
+    const read = (): Promise<TransitConfig | undefined> => getJson(this.#storage, 'config/keys');
+    return (await this.#configs.get('keys', async () => (await read()) ?? NO_CONFIG)) ?? NO_CONFIG;
   }
 
   async setConfig(config: TransitConfig): Promise<void> {
     await this.#storage.write([jsonPut('config/keys', config)]);
-    this.#config = config;
+    this.#configs.set('keys', config);
   }
 
   /** How many parsed keys are kept; 0 is without limit. */
   async cacheSize(): Promise<number> {
-    this.#cacheSize ??= (await getJson<{ size: number }>(this.#storage, 'config/cache'))?.size ?? 0;
-    return this.#cacheSize;
+    const read = (): Promise<{ size: number } | undefined> => getJson(this.#storage, 'config/cache');
+    return (await this.#sizes.get('size', async () => (await read())?.size ?? 0)) ?? 0;
   }
 
   async setCacheSize(size: number): Promise<void> {
     await this.#storage.write([jsonPut('config/cache', { size })]);
-    this.#cacheSize = size;
+    this.#sizes.set('size', size);
     this.#cache.clear();
   }
 
@@ -201,7 +204,7 @@ export class KeyStore {
   #remember(policy: KeyPolicy): void {
     this.#cache.delete(policy.name);
     this.#cache.set(policy.name, policy);
-    const limit = this.#cacheSize ?? 0;
+    const limit = this.#sizes.peek('size') ?? 0;
     if (limit === 0 || this.#cache.size <= limit) return;
     const oldest = this.#cache.keys().next();
     if (oldest.done !== true) this.#cache.delete(oldest.value);
