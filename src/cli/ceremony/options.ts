@@ -24,7 +24,9 @@ const VAULT: readonly Option[] = [
   },
 ];
 
-const yes: Option = { name: 'yes', what: 'do not ask' };
+/** What every verb takes, as kubectl has options of all its verbs: where cluster and vault are, and whether to ask. */
+const COMMON: readonly Option[] = [...CLUSTER, ...VAULT, { name: 'yes', what: 'do not ask' }];
+
 const as = (who: string): Option => ({ name: 'as', value: who, what: 'your name in the plan' });
 const key: Option = {
   name: 'key',
@@ -35,7 +37,6 @@ const key: Option = {
 const SEND: readonly Option[] = [
   { name: 'out', value: 'FILE', what: 'write what would be sent, for a machine without a network' },
   { name: 'in', value: 'FILE', what: 'send what --out wrote' },
-  yes,
 ];
 const SHARE: readonly Option[] = [
   {
@@ -55,7 +56,7 @@ const verb = (name: string, operand: string, what: string, options: readonly Opt
   words: ['ceremony', name],
   operands: [operand],
   what,
-  options,
+  options: [...options, ...COMMON],
   notes: [
     operand === 'FILE'
       ? 'FILE is what report wrote.'
@@ -67,21 +68,18 @@ const verb = (name: string, operand: string, what: string, options: readonly Opt
 export const CEREMONY_COMMANDS: readonly Command[] = [
   verb('plan', 'NAME|FILE', 'show the plan in words, and its digest', [
     { name: 'out', value: 'FILE', what: 'keep the plan, for a machine without a network' },
-    ...CLUSTER,
   ]),
-  verb('status', 'NAME', 'show where the ceremony stands, and whom it waits for', [...CLUSTER, ...VAULT]),
+  verb('status', 'NAME', 'show where the ceremony stands, and whom it waits for', []),
   verb('approve', 'NAME|FILE', 'agree to the plan, signed with your OpenPGP key', [
     as('PERSON'),
     key,
     ...SEND,
-    ...CLUSTER,
   ]),
   verb('key-test', 'NAME|FILE', 'decrypt the test message and sign the answer', [
     as('CUSTODIAN'),
     { name: 'message', value: 'FILE', what: 'the test message, as fetch --key-test wrote it' },
     key,
     ...SEND,
-    ...CLUSTER,
   ]),
   verb('fetch', 'NAME', 'get your encrypted share', [
     { name: 'as', value: 'CUSTODIAN', what: 'your name in the plan; not needed with --root-token' },
@@ -90,15 +88,8 @@ export const CEREMONY_COMMANDS: readonly Command[] = [
     { name: 'out', value: 'FILE', what: 'write it to a file' },
     { name: 'qr', what: 'draw it in the terminal' },
     { name: 'svg', value: 'FILE', what: 'draw it as an image' },
-    ...CLUSTER,
   ]),
-  verb('submit', 'NAME|FILE', 'give your share of today to the vault', [
-    as('CUSTODIAN'),
-    ...SHARE,
-    yes,
-    ...VAULT,
-    ...CLUSTER,
-  ]),
+  verb('submit', 'NAME|FILE', 'give your share of today to the vault', [as('CUSTODIAN'), ...SHARE]),
   verb('receipt', 'NAME|FILE', 'say that your new share came, and prove it', [
     as('CUSTODIAN'),
     { name: 'storage', value: 'TEXT', what: 'where the share is kept, or `lost`' },
@@ -106,25 +97,17 @@ export const CEREMONY_COMMANDS: readonly Command[] = [
     ...SHARE,
     key,
     ...SEND,
-    ...CLUSTER,
   ]),
-  verb('drill', 'NAME|FILE', 'prove that you have your share', [
-    as('CUSTODIAN'),
-    ...SHARE,
-    ...SEND,
-    ...CLUSTER,
-  ]),
+  verb('drill', 'NAME|FILE', 'prove that you have your share', [as('CUSTODIAN'), ...SHARE, ...SEND]),
   verb('witness', 'NAME|FILE', 'sign the evidence', [
     as('WITNESS'),
     { name: 'deviations', value: 'TEXT', what: 'what did not go as planned; without it, nothing' },
     key,
     ...SEND,
-    ...CLUSTER,
   ]),
   verb('report', 'NAME|FILE', 'write the evidence as JSON and as a page', [
     { name: 'out', value: 'BASENAME', what: 'of the two files; else NAME-report' },
     ...KNOWN,
-    ...CLUSTER,
   ]),
   verb('verify', 'FILE', 'check a report without a network', KNOWN),
 ];
