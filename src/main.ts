@@ -19,7 +19,7 @@ class PidFileUnusable extends SealedVaultError {
 }
 
 /**
- * The only file that reads arguments and the environment, handles signals and ends the process.
+ * With plugin.ts the only file that reads arguments and the environment, handles signals and ends the process.
  * Exit codes: 0 as asked; 1 failed; 2 wrong usage (and `status` of a sealed vault, as Vault's own command).
  */
 
