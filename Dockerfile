@@ -26,7 +26,8 @@ RUN npm_config_nodedir=/usr npm ci --no-audit --no-fund \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.md' -o -name '*.mk' \) -delete \
  && rm -rf node_modules/lmdb/dependencies node_modules/@lmdb/*-musl
 COPY tsconfig.json tsconfig.build.json ./
-COPY deploy/bundle.ts ./deploy/
+COPY LICENSE ./
+COPY deploy/bundle.ts deploy/plugin.ts ./deploy/
 COPY src ./src
 RUN npm run build && cp -a dist /runtime/app/dist && chmod 0755 /runtime/app/dist/main.js
 

@@ -2,8 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Arguments } from './cli/arguments.ts';
-import { flagFault, SWITCHES } from './cli/flags.ts';
+import type { Arguments } from './cli/arguments.ts';
+import { type CommandLine, parseCommandLine } from './cli/parse.ts';
 import type { EngineConfig } from './engine/config.ts';
 import type { Core } from './engine/core/core.ts';
 import type { Engine } from './engine/server.ts';
@@ -19,71 +19,61 @@ class PidFileUnusable extends SealedVaultError {
 }
 
 /**
- * The only file that reads arguments and the environment, handles signals and ends the process.
+ * With plugin.ts the only file that reads arguments and the environment, handles signals and ends the process.
  * Exit codes: 0 as asked; 1 failed; 2 wrong usage (and `status` of a sealed vault, as Vault's own command).
  */
-const USAGE = `Usage: sealedvault <command> [options]
-
-  server -config=FILE                     run an engine; several files or folders may be given (-log-level, -log-format,
-                                          -log-file, -log-rotate-bytes, -log-rotate-duration, -log-rotate-max-files)
-  server -recovery -config=FILE           serve the raw storage only, to repair what keeps a vault from unsealing
-  server -dev                             run an engine in memory, for tests only (-dev-root-token-id,
-                                          -dev-listen-address, -dev-tls, -dev-tls-cert-dir,
-                                          -dev-no-store-token)
-  controller                              run the operator
-  hsm-agent -config=FILE -listen=SOCKET   run the HSM agent beside an engine of the same user (-allow-group: and group)
-  hsm init-token --lib=FILE --label=NAME  make a SoftHSM token (HSM_PIN and HSM_SO_PIN in the environment)
-  operator generate-root -decode=T -otp=O  decode a root token that a quorum made
-  status [-address=URL]                   show the seal status of a vault
-  ceremony VERB                           take part in a recovery ceremony (also: kubectl sealedvault ceremony VERB)
-  version                                 print the version
-`;
 
 // Without a handler of its own, this signal opens a debugger on a TCP port.
 process.on('SIGUSR1', () => undefined);
 
-const given = new Arguments(process.argv.slice(2), SWITCHES);
-process.exitCode = await run(given);
+try {
+  process.exitCode = await run(parseCommandLine(process.argv.slice(2)));
+} catch (err) {
+  process.stderr.write(`${describeError(err)}\n`);
+  process.exitCode = 1;
+}
 
-async function run(options: Arguments): Promise<number> {
-  const [verb = '', ...rest] = options.words;
-  if (options.has('version') || options.has('v')) return printVersion();
-  if (options.has('help') || options.has('h')) {
-    process.stdout.write(USAGE);
+async function run(line: CommandLine): Promise<number> {
+  if (line.kind === 'version') return printVersion();
+  if (line.kind === 'help') {
+    process.stdout.write(line.text);
     return 0;
   }
-  const fault = flagFault(options);
-  if (fault !== undefined) {
-    process.stderr.write(`${fault}\n\n${USAGE}`);
+  if (line.kind === 'fault') {
+    process.stderr.write(`${line.sentence}\n\n${line.help}`);
     // Of status, 2 says that the vault is sealed.
-    return verb === 'status' ? 1 : 2;
+    return line.words[0] === 'status' ? 1 : 2;
   }
-  switch (verb) {
+  const { args, words } = line;
+  switch (words[0] ?? '') {
     case 'server':
-      return server(options);
+      return server(args);
     case 'controller':
       return controller();
     case 'hsm-agent':
-      return hsmAgent(options);
+      return hsmAgent(args);
     case 'hsm':
-      return rest[0] === 'init-token' ? initToken(options) : usage();
+      return initToken(args);
     case 'operator':
-      return rest[0] === 'generate-root' && options.has('decode') ? decodeRootToken(options) : usage();
+      return decodeRootToken(args);
     case 'status':
-      return status(options);
+      return status(args);
     case 'ceremony':
-      return ceremony(options, rest);
+      return ceremony(args, words[1] ?? '', line.operands);
     case 'version':
       return printVersion();
     default:
-      return usage();
+      throw new TypeError(`nothing runs ${words.join(' ')}`);
   }
 }
 
 async function server(options: Arguments): Promise<number> {
   const dev = options.on('dev') || options.on('dev-tls');
   const paths = configPaths(options);
-  if (paths.length === 0 && !dev) return usage();
+  if (paths.length === 0 && !dev) {
+    process.stderr.write('A configuration is needed: -config=FILE (server --help lists the options).\n');
+    return 2;
+  }
   const { loadEngineConfig } = await import('./engine/config-file.ts');
   const sink = new LogSink(systemClock);
   const log = createLogger({ level: 'info', destination: sink });
@@ -217,14 +207,16 @@ async function controller(): Promise<number> {
     clock: systemClock,
     random: systemRandom,
     signal: terminationSignal(),
+  }).catch((err: unknown) => {
+    log.error({ err, code: errorCode(err) }, describeError(err));
+    return 1;
   });
   // A leader that lost its lease must not do anything more.
   process.exit(code);
 }
 
 async function hsmAgent(options: Arguments): Promise<number> {
-  const listenPath = options.get('listen');
-  if (listenPath === undefined) return usage();
+  const listenPath = options.get('listen') ?? '';
   const { runHsmAgent } = await import('./engine/seal/pkcs11/sidecar.ts');
   const log = createLogger({ level: logLevel(process.env['VAULT_LOG_LEVEL']) });
   const config = options.get('config');
@@ -248,9 +240,8 @@ async function hardenProcess(dev: boolean, log: Logger): Promise<void> {
 }
 
 async function initToken(options: Arguments): Promise<number> {
-  const lib = options.get('lib');
-  const label = options.get('label');
-  if (lib === undefined || label === undefined) return usage();
+  const lib = options.get('lib') ?? '';
+  const label = options.get('label') ?? '';
   const { runHsmInitToken } = await import('./engine/seal/pkcs11/init-token.ts');
   try {
     const token = await runHsmInitToken({ lib, label, env: process.env });
@@ -281,30 +272,28 @@ async function status(options: Arguments): Promise<number> {
     process.env['VAULT_ADDR'] ??
     'https://127.0.0.1:8200';
   const caFile = process.env['BAO_CACERT'] ?? process.env['VAULT_CACERT'];
-  return printStatus({
-    address,
-    ca: caFile === undefined ? undefined : readFileSync(caFile, 'utf8'),
-    json: options.get('format') === 'json',
-  });
+  let ca: string | undefined;
+  try {
+    ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8');
+  } catch {
+    process.stderr.write(`The file ${caFile}, which BAO_CACERT or VAULT_CACERT names, cannot be read.\n`);
+    return 1;
+  }
+  return printStatus({ address, ca, json: options.get('format') === 'json' });
 }
 
-async function ceremony(args: Arguments, words: readonly string[]): Promise<number> {
+async function ceremony(args: Arguments, verb: string, words: readonly string[]): Promise<number> {
   const { runCeremony } = await import('./cli/ceremony/ceremony.ts');
   const { Terminal } = await import('./cli/ceremony/terminal.ts');
   const { stdin: input, stdout: output, stderr: errors } = process;
   const terminal = new Terminal({ input, output, errors });
-  return runCeremony({ args, words, env: process.env, terminal, clock: systemClock });
+  return runCeremony(verb, { args, words, env: process.env, terminal, clock: systemClock });
 }
 
 async function printVersion(): Promise<number> {
   const { version } = await import('./engine/version.ts');
   process.stdout.write(`SealedVault v${version}\n`);
   return 0;
-}
-
-function usage(): number {
-  process.stderr.write(USAGE);
-  return 2;
 }
 
 function logLevel(text: string | undefined): LogLevel {

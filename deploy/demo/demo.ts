@@ -88,7 +88,7 @@ function commands(kubectl: string, kubeconfig: string): string {
     `  export KUBECONFIG=${kubeconfig}`,
     ...(kubectl === 'kubectl' ? [] : [`  alias kubectl=${kubectl}`]),
     `  kubectl config set-context --current --namespace=${namespaces.vault}`,
-    '  kubectl get sealedvaults,recoveryceremonies,pods,secrets',
+    '  kubectl get sealedvault-all,pods,secrets',
     `  kubectl describe sealedvault ${names.vault}`,
     `  kubectl logs ${names.vault}-0 --all-containers`,
     `  ${rootTokenCommand} | gpg --homedir ${join(folder, 'gnupg')} --decrypt    # ada's root token`,

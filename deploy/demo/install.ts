@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { KubernetesObject } from '../../test/support/cluster/api.ts';
 import { run, until } from '../../test/support/cluster/command.ts';
 import type { Kubectl } from '../../test/support/cluster/kubectl.ts';
 import { projectRoot } from '../../test/support/cluster/paths.ts';
 import type { Custodians } from './custodians.ts';
 import { inNamespace, names, namespaces, type Progressing, secret } from './names.ts';
+import { writeOverlay } from './overlay.ts';
 import { readSecret } from './results.ts';
 import { sample } from './samples.ts';
 
@@ -24,7 +28,7 @@ export async function createNamespaces(kubectl: Kubectl): Promise<void> {
 }
 
 /**
- * Installs the chart and waits until the operator is ready.
+ * Installs the operator, and waits until it is ready: by its chart where there is a helm, else by kubectl's kustomize.
  * @param helm The helm program.
  * @param kubeconfig The cluster.
  * @param kubectl The cluster.
@@ -32,11 +36,34 @@ export async function createNamespaces(kubectl: Kubectl): Promise<void> {
  * @throws {CommandFailed} When the chart cannot be installed or its pods do not become ready within two minutes.
  */
 export async function installOperator(
-  helm: string,
+  helm: string | undefined,
   kubeconfig: string,
   kubectl: Kubectl,
   image: string,
 ): Promise<void> {
+  if (helm === undefined) await applyOverlay(kubectl, image);
+  else await installChart(helm, kubeconfig, image);
+  await kubectl.run([
+    '--namespace',
+    namespaces.operator,
+    'rollout',
+    'status',
+    'deployment/sealedvault',
+    '--timeout=120s',
+  ]);
+}
+
+async function applyOverlay(kubectl: Kubectl, image: string): Promise<void> {
+  const overlay = mkdtempSync(join(tmpdir(), 'sealedvault-overlay-'));
+  try {
+    writeOverlay(overlay, image);
+    await kubectl.run(['apply', '--server-side', '--force-conflicts', '--kustomize', overlay]);
+  } finally {
+    rmSync(overlay, { recursive: true, force: true });
+  }
+}
+
+async function installChart(helm: string, kubeconfig: string, image: string): Promise<void> {
   const at = image.lastIndexOf(':');
   const values = [
     `image.repository=${image.slice(0, at)}`,
@@ -54,14 +81,6 @@ export async function installOperator(
     kubeconfig,
     // A tag of digits alone is a string, too.
     ...values.flatMap((value) => ['--set-string', value]),
-  ]);
-  await kubectl.run([
-    '--namespace',
-    namespaces.operator,
-    'rollout',
-    'status',
-    'deployment/sealedvault',
-    '--timeout=120s',
   ]);
 }
 

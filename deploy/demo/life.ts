@@ -9,7 +9,7 @@ import { done, inNamespace, names, namespaces } from './names.ts';
 import { giveByPage, hasBrowser } from './page.ts';
 import { answerKeyTest, ceremony, type Desk } from './person.ts';
 import { rootToken as encryptedRootToken, share } from './results.ts';
-import { sample } from './samples.ts';
+import { ceremonySample } from './samples.ts';
 import { waitForPhase, waitForStatus } from './wait.ts';
 
 /** What the ceremonies of the demo need. */
@@ -98,8 +98,7 @@ export async function sitDown({
  * @param phase What is waited for.
  */
 export async function begin({ kubectl, report }: Life, name: string, phase: string): Promise<void> {
-  const object = sample('ceremonies.yaml', '').find(({ metadata }) => metadata?.name === name);
-  if (object === undefined) throw new Error(`there is no sample ${name}`);
+  const object = ceremonySample(name);
   await kubectl.apply([inNamespace(withoutUsers(object))]);
   await waitForPhase(kubectl, `recoveryceremony/${name}`, phase, 120_000, (line) => report(`    ${line}`));
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubernetesObject } from '../../test/support/cluster/api.ts';
@@ -21,4 +21,20 @@ export function sample(name: string, image: string): KubernetesObject[] {
           key === 'image' ? image : value,
         ) as KubernetesObject,
     );
+}
+
+/**
+ * Reads the sample of a ceremony, whichever folder it is in.
+ * @param name Its name.
+ * @returns The object.
+ * @throws {Error} When there is none of this name.
+ */
+export function ceremonySample(name: string): KubernetesObject {
+  const files = readdirSync(join(projectRoot, 'deploy', 'samples'), { recursive: true, encoding: 'utf8' });
+  const found = files
+    .filter((file) => file.endsWith('recoveryceremony.yaml'))
+    .flatMap((file) => sample(file, ''))
+    .find(({ metadata }) => metadata?.name === name);
+  if (found === undefined) throw new Error(`there is no sample ${name}`);
+  return found;
 }

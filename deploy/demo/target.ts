@@ -1,15 +1,21 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { helmBinary, kubectlBinary } from '../../test/support/cluster/binaries.ts';
+import {
+  installedHelm,
+  kubectlBinary,
+  missingPrograms,
+  nodeBinaries,
+} from '../../test/support/cluster/binaries.ts';
 import { attempt, run } from '../../test/support/cluster/command.ts';
 import { removeCluster } from '../../test/support/cluster/down.ts';
 import { inputsHash, projectImage, projectImageInputs } from '../../test/support/cluster/images.ts';
 import { Kubectl } from '../../test/support/cluster/kubectl.ts';
 import { startCluster } from '../../test/support/cluster/cluster.ts';
 import { find } from '../../test/support/cluster/packages.ts';
-import { projectRoot, stateFolder } from '../../test/support/cluster/paths.ts';
+import { cacheFolder, projectRoot, stateFolder } from '../../test/support/cluster/paths.ts';
 import { type Report, step } from '../../test/support/cluster/progress.ts';
 import { namespaces } from './names.ts';
+import { withoutDefinitions } from './overlay.ts';
 
 /** The demo's folder: kubeconfig, custodians' keyring, the cluster's own files. */
 export const folder: string = stateFolder('demo');
@@ -30,7 +36,8 @@ export interface Target {
   readonly kubeconfig: string;
   readonly kubectlPath: string;
   readonly kubectl: Kubectl;
-  readonly helm: string;
+  /** A helm on the PATH; the demo does without. */
+  readonly helm: string | undefined;
   readonly image: string;
 }
 
@@ -65,7 +72,9 @@ export async function openTarget(options: DemoOptions, report: Report): Promise<
     );
   }
   if (await dockerRuns()) return kind(report);
-  const { image, archive } = await projectImage(report);
+  report(expectation());
+  // The image waits for downloads while Go compiles.
+  const [{ image, archive }] = await Promise.all([projectImage(report), nodeBinaries(report)]);
   const kubeconfig = join(folder, 'cluster', 'control-plane', 'kubeconfig');
   remember('node', kubeconfig);
   const cluster = await startCluster({
@@ -150,7 +159,7 @@ async function finish(
     kubeconfig,
     kubectlPath,
     kubectl: new Kubectl(kubectlPath, kubeconfig),
-    helm: await helmBinary(report),
+    helm: await installedHelm(),
     image,
   };
 }
@@ -159,18 +168,40 @@ async function uninstall(kubeconfig: string, report: Report): Promise<void> {
   const kubectl = new Kubectl(await kubectlBinary(report), kubeconfig);
   // The vault first, while the operator is there to act on the deletion.
   await kubectl.run(['delete', 'namespace', namespaces.vault, '--ignore-not-found', '--timeout=180s']);
-  await attempt(await helmBinary(report), [
-    'uninstall',
-    'sealedvault',
-    '--namespace',
-    namespaces.operator,
-    '--kubeconfig',
-    kubeconfig,
+  const helm = await installedHelm();
+  if (helm !== undefined)
+    await attempt(helm, [
+      'uninstall',
+      'sealedvault',
+      '--namespace',
+      namespaces.operator,
+      '--kubeconfig',
+      kubeconfig,
+    ]);
+  await kubectl.run([
+    'delete',
+    '--ignore-not-found',
+    ...withoutDefinitions().flatMap((file) => ['-f', file]),
   ]);
   await kubectl.run(['delete', 'namespace', namespaces.operator, '--ignore-not-found', '--timeout=180s']);
   report(
     '  the custom resource definitions stay, in case other vaults use them: kubectl delete crd sealedvaults.sealedvault.io recoveryceremonies.sealedvault.io',
   );
+}
+
+/** How long all of it takes, by what is there already. */
+function expectation(): string {
+  const programs = missingPrograms();
+  const minutes =
+    5 + programs.length + (programs.includes('kube-apiserver') ? 5 : 0) + (imagesAreThere() ? 0 : 4);
+  const first = programs.length === 0 ? '' : `: ${programs.length} programs of Kubernetes are built, once`;
+  return `• this takes about ${minutes} min on two cores${first}`;
+}
+
+function imagesAreThere(): boolean {
+  const images = join(cacheFolder(), 'images');
+  const hash = inputsHash(projectRoot, projectImageInputs);
+  return existsSync(images) && readdirSync(images).some((file) => file.includes(hash));
 }
 
 function remember(made: Kind, kubeconfig: string): void {

@@ -115,6 +115,9 @@ function makePino(destination: DestinationStream): PinoLogger {
   );
 }
 
+// What a person set is wrong: where this program noticed says nothing.
+const OF_SETTINGS = ['ERR_CONFIG_INVALID', 'ERR_CONFIG_PERMISSIONS', 'ERR_HCL_SYNTAX', 'ERR_HSM_PIN_MISSING'];
+
 // An allow-list: the stock serializer prints own properties, and foreign errors carry requests and headers in them.
 function logError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error))
@@ -124,7 +127,9 @@ function logError(error: unknown, depth = 0): LoggedError {
     type: error.name,
     ...(code === undefined ? {} : { code }),
     message: error.message,
-    ...(error.stack === undefined || depth > 0 ? {} : { stack: error.stack }),
+    ...(error.stack === undefined || depth > 0 || OF_SETTINGS.includes(code ?? '')
+      ? {}
+      : { stack: error.stack }),
     ...(error.cause === undefined || depth >= 4 ? {} : { cause: logError(error.cause, depth + 1) }),
   };
 }

@@ -46,6 +46,8 @@ interface Definition {
 }
 
 const GROUP = 'sealedvault.io';
+// `kubectl get sealedvault-all` lists every kind. With the name of a kind, kubectl could not tell `TYPE NAME` from a list of types.
+const CATEGORY = 'sealedvault-all';
 
 /** @returns metadata for zod's `.meta()` that carries CEL rules to the API server. */
 export function cel(...rules: readonly CelRule[]): { 'x-kubernetes-validations': CelRule[] } {
@@ -56,6 +58,17 @@ export function cel(...rules: readonly CelRule[]): { 'x-kubernetes-validations':
 export function listMap(key: string): Record<string, unknown> {
   return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] };
 }
+
+/** A quantity of Kubernetes: a number, or a text such as `500m`, `1e9`, `1.5Gi`. */
+export const quantity: z.ZodType<string | number> = z
+  .union([
+    z.int().min(0),
+    z
+      .string()
+      .max(32)
+      .regex(/^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$/),
+  ])
+  .meta({ 'x-kubernetes-int-or-string': true });
 
 /** Builds the definition of a kind. @throws TypeError when its schema cannot be a structural one */
 export function buildDefinition(kind: KindDefinition): Definition {
@@ -75,7 +88,7 @@ export function buildDefinition(kind: KindDefinition): Definition {
         plural,
         singular: kind.singular,
         shortNames: [...kind.shortNames],
-        categories: ['sealedvault'],
+        categories: [CATEGORY],
       },
       scope: 'Namespaced',
       versions: [
@@ -92,11 +105,12 @@ export function buildDefinition(kind: KindDefinition): Definition {
               required: ['spec'],
               ...(kind.rules.length === 0 ? {} : cel(...kind.rules)),
               properties: {
-                apiVersion: { type: 'string' },
-                kind: { type: 'string' },
+                apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
+                kind: { type: 'string', description: 'Type of this object.' },
+                // The API server describes it itself, and forbids that anybody else does.
                 metadata: { type: 'object' },
-                spec: structuralSchema(kind.spec),
-                status: structuralSchema(kind.status),
+                spec: { description: 'What is wanted.', ...structuralSchema(kind.spec) },
+                status: { description: 'What the operator found.', ...structuralSchema(kind.status) },
               },
             },
           },
@@ -118,7 +132,7 @@ const FORMATS = new Set(['date-time', 'int32', 'int64']);
 function tidy(node: unknown, path: string): object {
   if (typeof node !== 'object' || node === null || Array.isArray(node))
     throw new TypeError(`${path} is not a schema`);
-  const source = node as Readonly<Record<string, unknown>>;
+  const source = intOrString(node as Readonly<Record<string, unknown>>);
   const refused = REFUSED.find((key) => key in source);
   if (refused !== undefined) throw new TypeError(`${path} has ${refused}: write siblings and a CEL rule`);
   const preserved = source['x-kubernetes-preserve-unknown-fields'] === true;
@@ -142,6 +156,17 @@ function tidy(node: unknown, path: string): object {
     } else if (!(key === 'properties' || isUnsafeBound(key, value))) result[key] = value;
   }
   return result;
+}
+
+/** The bounds of both types on the one schema: each says nothing to values of the other type. */
+function intOrString(source: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { anyOf, ...rest } = source;
+  if (source['x-kubernetes-int-or-string'] !== true || !Array.isArray(anyOf)) return source;
+  const bounds = anyOf.map((each: Readonly<Record<string, unknown>>) => {
+    const { type: _type, ...others } = each;
+    return others;
+  });
+  return Object.assign({}, ...bounds, rest);
 }
 
 /** Zod bounds every integer by what a double holds exactly; that says nothing to a reader. */

@@ -1,7 +1,7 @@
 import { Readable, Writable } from 'node:stream';
-import { Arguments } from '../../src/cli/arguments.ts';
-import { CEREMONY_SWITCHES, runCeremony } from '../../src/cli/ceremony/ceremony.ts';
+import { runCeremony } from '../../src/cli/ceremony/ceremony.ts';
 import { Terminal } from '../../src/cli/ceremony/terminal.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 
 /** What a run of the tool left behind. */
@@ -27,10 +27,12 @@ export async function tool(
   const input = Object.assign(Readable.from(options.input === undefined ? [] : [options.input]), {
     isTTY: options.tty === true,
   });
-  const given = new Arguments(['ceremony', ...args], CEREMONY_SWITCHES);
-  const code = await runCeremony({
-    args: given,
-    words: given.words.slice(1),
+  const line = parseCommandLine(['ceremony', ...args]);
+  if (line.kind === 'fault') return { code: 2, out: '', err: `${line.sentence}\n\n${line.help}` };
+  if (line.kind !== 'run') throw new TypeError(`${args.join(' ')} runs nothing`);
+  const code = await runCeremony(line.words[1] ?? '', {
+    args: line.args,
+    words: line.operands,
     env: { ...process.env, ...options.env },
     terminal: new Terminal({ input, output: sink('out'), errors: sink('err') }),
     clock: systemClock,

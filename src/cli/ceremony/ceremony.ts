@@ -24,50 +24,15 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   verify: async () => (await import('./verify.ts')).verify,
 };
 
-/** Switches of the verbs: flags that take no value. */
-export const CEREMONY_SWITCHES: readonly string[] = [
-  'yes',
-  'qr',
-  'root-token',
-  'key-test',
-  'no-proof',
-  'open',
-];
-
-export const CEREMONY_USAGE: string = `Usage: kubectl sealedvault ceremony VERB [options]
-
-  plan NAME|FILE                          show the plan in words, and its digest (--out FILE: keep the plan)
-  status NAME                             show where the ceremony stands, and whom it waits for
-  approve NAME|FILE --as PERSON           agree to the plan, signed with your OpenPGP key
-  key-test NAME|FILE --as CUSTODIAN       decrypt the test message and sign the answer (--message FILE)
-  fetch NAME --as CUSTODIAN               get your encrypted share (--root-token: the root token of the requester;
-                                          --key-test: your test message; --out FILE, --qr in the terminal, --svg FILE)
-  submit NAME|FILE --as CUSTODIAN         give your share of today to the vault (--share FILE or --from CEREMONY)
-  receipt NAME|FILE --as CUSTODIAN        say that your new share came, and prove it (--storage TEXT, or lost; --no-proof)
-  drill NAME|FILE --as CUSTODIAN          prove that you have your share (--share FILE or --from CEREMONY)
-  witness NAME|FILE --as WITNESS          sign the evidence (--deviations TEXT)
-  report NAME|FILE                        write the evidence as JSON and as a page (--out BASENAME)
-  verify FILE                             check a report without a network (--digest, --engine-key; --open: it goes on)
-
-NAME is a RecoveryCeremony in the cluster, FILE what plan --out or report wrote.
-  --kubeconfig FILE --context NAME --namespace NAME   the cluster, as for kubectl
-  --address URL --ca-cert FILE --tls-server-name NAME the vault, also VAULT_ADDR, VAULT_CACERT, VAULT_TLS_SERVER_NAME
-  --share FILE        your encrypted share; - is standard input, where a decrypted one is taken too
-  --key FINGERPRINT   the key to sign with, when it is not the one in the plan
-  --out FILE          approve, key-test, receipt, drill, witness: write what would be sent; --in FILE sends it from elsewhere
-  --yes               do not ask
-`;
-
-/** @returns the exit code */
-export async function runCeremony(context: CeremonyContext): Promise<number> {
-  const [verb = '', ...words] = context.words;
-  const load = VERBS[verb];
-  if (load === undefined || !Object.hasOwn(VERBS, verb)) {
-    context.terminal.note(...CEREMONY_USAGE.trimEnd().split('\n'));
-    return 2;
-  }
+/**
+ * @param verb one of options.ts
+ * @returns the exit code
+ */
+export async function runCeremony(verb: string, context: CeremonyContext): Promise<number> {
+  const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (load === undefined) throw new TypeError('no such verb');
   try {
-    return await (await load())({ ...context, words });
+    return await (await load())(context);
   } catch (error) {
     if (!(error instanceof CeremonyFailure)) throw error;
     const { message, hint } = error;

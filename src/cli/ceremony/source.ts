@@ -18,7 +18,7 @@ export function clusterOf({ args }: CeremonyContext): Cluster {
   return connectCluster({
     kubeconfig: args.get('kubeconfig'),
     context: args.get('context'),
-    namespace: args.get('namespace') ?? args.get('n'),
+    namespace: args.get('namespace'),
   });
 }
 

@@ -33,9 +33,9 @@ export interface DrillSchedule extends KubeObject {
 
 const spec: z.ZodType<DrillScheduleSpec> = z
   .object({
-    vaultRef: z.object({
-      name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }),
-    }),
+    vaultRef: z
+      .object({ name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }) })
+      .meta({ description: 'The vault whose custodians are drilled.' }),
     everyDays: z.int().min(1).max(730).default(90).meta({ description: 'Days from one drill to the next.' }),
     withinDays: z
       .int()
@@ -59,11 +59,18 @@ const spec: z.ZodType<DrillScheduleSpec> = z
   );
 
 const status: z.ZodType<DrillScheduleStatus> = z.object({
-  observedGeneration: z.int().optional(),
-  conditions: z.array(condition).max(8).optional().meta(listMap('type')),
+  observedGeneration: z
+    .int()
+    .optional()
+    .meta({ description: 'The generation of the spec that the status is about.' }),
+  conditions: z
+    .array(condition)
+    .max(8)
+    .optional()
+    .meta({ description: 'What is true of it, and why.', ...listMap('type') }),
   lastDrill: z.string().optional().meta({ description: 'Name of the newest drill.' }),
-  lastCompleted: z.iso.datetime().optional(),
-  nextDrill: z.iso.datetime().optional(),
+  lastCompleted: z.iso.datetime().optional().meta({ description: 'When a drill was completed last.' }),
+  nextDrill: z.iso.datetime().optional().meta({ description: 'When the next drill begins.' }),
 });
 
 /** Its definition. */

@@ -25,10 +25,12 @@ const rootToken = z.object({
 /** The schema of `spec`. */
 export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
   .object({
-    vaultRef: z.object({
-      name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }),
-    }),
-    type: z.enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill', 'BreakGlass', 'SealMigration']),
+    vaultRef: z
+      .object({ name: personName.meta({ description: 'A SealedVault in the namespace of this object.' }) })
+      .meta({ description: 'The vault whose recovery key it is about.' }),
+    type: z
+      .enum(['Initialize', 'RotateRecovery', 'GenerateRoot', 'Drill', 'BreakGlass', 'SealMigration'])
+      .meta({ description: 'What is done.' }),
     threshold: z
       .int()
       .min(1)
@@ -42,7 +44,7 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
       .default([])
       .meta({ description: 'Approvers, witnesses and requester who get no share.' }),
     requester: personName.optional().meta({ description: 'Who asked for the ceremony.' }),
-    rootToken: rootToken.optional(),
+    rootToken: rootToken.optional().meta({ description: 'Who gets the root token, and for how long.' }),
     sealMigration: z
       .object({
         dryRun: z
@@ -53,7 +55,14 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
       .optional()
       .meta({ description: 'SealMigration: to the HSM in spec.hsm of the SealedVault.' }),
     approvals: z
-      .object({ approvers: z.array(personName).min(1).max(32), required: z.int().min(1).max(32) })
+      .object({
+        approvers: z
+          .array(personName)
+          .min(1)
+          .max(32)
+          .meta({ description: 'Names of people of the ceremony.' }),
+        required: z.int().min(1).max(32).meta({ description: 'How many of them must consent.' }),
+      })
       .meta(
         cel({
           rule: 'self.required <= self.approvers.size() && self.approvers.all(each, self.approvers.exists_one(other, other == each))',
@@ -63,7 +72,10 @@ export const recoveryCeremonySpec: z.ZodType<RecoveryCeremonySpec> = z
       .optional()
       .meta({ description: 'Whose signed consent is needed before anything happens.' }),
     witnesses: z
-      .object({ names: z.array(personName).min(1).max(32), required: z.int().min(1).max(32) })
+      .object({
+        names: z.array(personName).min(1).max(32).meta({ description: 'Names of people of the ceremony.' }),
+        required: z.int().min(1).max(32).meta({ description: 'How many of them must sign.' }),
+      })
       .meta(
         cel({
           rule: 'self.required <= self.names.size() && self.names.all(each, self.names.exists_one(other, other == each))',

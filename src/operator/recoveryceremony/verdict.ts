@@ -9,8 +9,8 @@ export interface Verdict {
 
 /** The schema of the `status` of an approval or a receipt. */
 export const verdictSchema: z.ZodType<Verdict> = z.object({
-  accepted: z.boolean(),
-  message: z.string(),
+  accepted: z.boolean().meta({ description: 'Whether it counts.' }),
+  message: z.string().meta({ description: 'Why.' }),
 });
 
 export function accept(message: string): Verdict {

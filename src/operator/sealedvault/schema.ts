@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cel, listMap } from '../crd.ts';
+import { cel, listMap, quantity } from '../crd.ts';
 import type { HsmSpec, SealedVaultSpec } from './spec.ts';
 
 /** What a person writes into a SealedVault. The API server enforces this very schema (crds/). */
@@ -19,38 +19,43 @@ const absolute = z
   .max(4096)
   .regex(/^\/[^\n]*$/);
 const image = z.string().min(1).max(512).regex(/^\S+$/);
-const quantity = z
-  .string()
-  .max(32)
-  .regex(/^[0-9]+(\.[0-9]+)?([EPTGMk]i?|Ki|m)?$/);
 
 const secretKey = z.object({
   name: objectName.meta({ description: 'Name of the Secret, in the namespace of this object.' }),
   key: z.string().min(1).max(253).meta({ description: 'Key in the Secret.' }),
 });
-const fromSecret = z.object({ secretKeyRef: secretKey });
+const fromSecret = z.object({
+  secretKeyRef: secretKey.meta({ description: 'A key of a Secret. One line break at its end is dropped.' }),
+});
 
 const exactlyOne = (names: readonly string[]): string =>
   `[${names.map((each) => `has(self.${each})`).join(', ')}].filter(given, given).size() == 1`;
 
 const claim = z
-  .object({ claimName: objectName })
+  .object({ claimName: objectName.meta({ description: 'Name of the claim.' }) })
   .meta({ description: 'A PersistentVolumeClaim in the namespace of this object.' });
 
 const librarySource = z
   .object({
     image: z
       .object({
-        reference: image,
-        pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+        reference: image.meta({ description: 'Name of the image, with its tag or digest.' }),
+        pullPolicy: z
+          .enum(['Always', 'IfNotPresent', 'Never'])
+          .default('IfNotPresent')
+          .meta({ description: 'When the image is pulled.' }),
       })
       .optional()
       .meta({ description: 'An image mounted as a volume (Kubernetes 1.33 or later).' }),
     persistentVolumeClaim: claim.optional(),
     initContainer: z
       .object({
-        image,
-        command: z.array(z.string().max(1024)).min(1).max(32),
+        image: image.meta({ description: 'Image of the container.' }),
+        command: z
+          .array(z.string().max(1024))
+          .min(1)
+          .max(32)
+          .meta({ description: 'Program and arguments; no shell.' }),
       })
       .optional()
       .meta({
@@ -80,8 +85,9 @@ const library = z.object({
         name: z
           .string()
           .max(128)
-          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
-        value: z.string().max(4096),
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+          .meta({ description: 'Name of the variable.' }),
+        value: z.string().max(4096).meta({ description: 'Its value.' }),
       }),
     )
     .max(32)
@@ -102,12 +108,18 @@ const library = z.object({
 
 const volume = z
   .object({
-    name,
-    mountPath: absolute,
-    readOnly: z.boolean().default(false),
+    name: name.meta({ description: 'Name of the volume in the pod.' }),
+    mountPath: absolute.meta({ description: 'Where it is mounted.' }),
+    readOnly: z.boolean().default(false).meta({ description: 'Whether nothing can be written to it.' }),
     persistentVolumeClaim: claim.optional(),
-    secret: z.object({ secretName: objectName }).optional(),
-    configMap: z.object({ name: objectName }).optional(),
+    secret: z
+      .object({ secretName: objectName.meta({ description: 'Name of the Secret.' }) })
+      .optional()
+      .meta({ description: 'A Secret in the namespace of this object, one file for each key.' }),
+    configMap: z
+      .object({ name: objectName.meta({ description: 'Name of the ConfigMap.' }) })
+      .optional()
+      .meta({ description: 'A ConfigMap in the namespace of this object, one file for each key.' }),
   })
   .meta(
     cel({
@@ -120,8 +132,13 @@ const network = z.object({
   cidr: z
     .string()
     .max(64)
-    .regex(/^[0-9a-fA-F:.]+\/[0-9]{1,3}$/),
-  ports: z.array(z.int().min(1).max(65_535)).max(16).default([]),
+    .regex(/^[0-9a-fA-F:.]+\/[0-9]{1,3}$/)
+    .meta({ description: 'Addresses, such as 10.0.0.7/32.' }),
+  ports: z
+    .array(z.int().min(1).max(65_535))
+    .max(16)
+    .default([])
+    .meta({ description: 'TCP ports; without any, all.' }),
 });
 
 /** The schema of `spec.hsm`. */
@@ -131,7 +148,7 @@ export const hsm: z.ZodType<HsmSpec> = z
       description:
         'Tells one HSM from another where the token’s label, serial number and slot do not: an HSM of another name takes a SealMigration.',
     }),
-    library,
+    library: library.meta({ description: 'The PKCS#11 library of the HSM.' }),
     slotFrom: fromSecret.optional().meta({ description: 'The slot number, from a Secret.' }),
     tokenLabel: z.string().min(1).max(32).optional().meta({ description: 'Label of the token.' }),
     serial: z.string().min(1).max(16).optional().meta({ description: 'Serial number of the token.' }),
@@ -154,7 +171,10 @@ export const hsm: z.ZodType<HsmSpec> = z
       .enum(['CKM_AES_GCM', 'CKM_RSA_PKCS_OAEP'])
       .optional()
       .meta({ description: 'Default: by the type of the key.' }),
-    rsaOaepHash: z.enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512']).optional(),
+    rsaOaepHash: z
+      .enum(['sha1', 'sha224', 'sha256', 'sha384', 'sha512'])
+      .optional()
+      .meta({ description: 'Hash of CKM_RSA_PKCS_OAEP; without it, sha256.' }),
     generateKey: z
       .boolean()
       .default(false)
@@ -178,8 +198,9 @@ export const hsm: z.ZodType<HsmSpec> = z
       description: 'Addresses of HSMs on the network. Connections of the pod to others are denied.',
     }),
   })
-  .meta(
-    cel(
+  .meta({
+    description: 'The HSM whose key seals the vault.',
+    ...cel(
       {
         rule: exactlyOne(['slotFrom', 'tokenLabel', 'serial']),
         message: 'Exactly one of slotFrom, tokenLabel and serial must be given.',
@@ -190,11 +211,11 @@ export const hsm: z.ZodType<HsmSpec> = z
         message: 'rsaOaepHash has no meaning with the mechanism CKM_AES_GCM.',
       },
     ),
-  );
+  });
 
 const audit = z
   .object({
-    stdout: z.object({}).optional(),
+    stdout: z.object({}).optional().meta({ description: 'Standard output of the engine’s container.' }),
     file: z
       .object({
         path: z
@@ -209,7 +230,8 @@ const audit = z
           message: 'The file of an audit device must not be in /vault/data, where the data of the vault is.',
         }),
       )
-      .optional(),
+      .optional()
+      .meta({ description: 'A file on the volume of the vault.' }),
   })
   .meta(
     cel({ rule: exactlyOne(['stdout', 'file']), message: 'Exactly one of stdout and file must be given.' }),
@@ -228,27 +250,46 @@ export const sealedVaultSpec: z.ZodType<SealedVaultSpec> = z
       .meta({ description: 'Pods. 0 stops the vault and keeps its data.' }),
     image: image.optional().meta({ description: 'Default: the image of the operator.' }),
     resources: z
-      .object({ requests: quantities, limits: quantities })
+      .object({
+        requests: quantities.meta({ description: 'What is reserved, such as cpu: 1 and memory: 1Gi.' }),
+        limits: quantities.meta({ description: 'What cannot be exceeded.' }),
+      })
       .optional()
       .meta({ description: 'Resources of the engine’s container.' }),
     hsm,
     storage: z
       .object({
-        lmdb: z.object({
-          size: quantity.meta({ description: 'Size of the volume.' }),
-          storageClassName: objectName.optional(),
-        }),
+        lmdb: z
+          .object({
+            size: quantity.meta({ description: 'Size of the volume, such as 10Gi.' }),
+            storageClassName: objectName
+              .optional()
+              .meta({ description: 'Class of the volume; without it, the default one of the cluster.' }),
+          })
+          .meta({
+            description: 'LMDB on a volume of its own.',
+            ...cel({
+              rule: "quantity(string(self.size)).isGreaterThan(quantity('0'))",
+              message: 'The size of a volume is more than 0.',
+            }),
+          }),
       })
-      .meta(cel({ rule: 'self == oldSelf', message: 'The storage of a vault cannot be changed.' })),
+      .meta({
+        description: 'Where the vault keeps its encrypted data.',
+        ...cel({ rule: 'self == oldSelf', message: 'The storage of a vault cannot be changed.' }),
+      }),
     audit: z
       .array(audit)
       .max(8)
       .default([{ stdout: {} }])
       .meta({ description: 'Audit devices. A request that none of them can log is refused.' }),
-    tls: z.object({ secretName: objectName }).optional().meta({
-      description:
-        'A Secret with tls.crt, tls.key and ca.crt that serves instead of the operator’s own certificate.',
-    }),
+    tls: z
+      .object({ secretName: objectName.meta({ description: 'Name of the Secret.' }) })
+      .optional()
+      .meta({
+        description:
+          'A Secret with tls.crt, tls.key and ca.crt that serves instead of the operator’s own certificate.',
+      }),
     deletionPolicy: z
       .enum(['Retain', 'Delete'])
       .default('Retain')
@@ -259,25 +300,42 @@ export const sealedVaultSpec: z.ZodType<SealedVaultSpec> = z
           description: 'Who should have a recovery share. When others do, a RotateRecovery is proposed.',
         }),
       })
-      .optional(),
+      .optional()
+      .meta({ description: 'How the recovery key should be kept.' }),
     ceremonyPage: z.boolean().default(true).meta({
       description:
         'Whether the pods serve the ceremony page at /ui/ceremony/, where custodians give and prove shares.',
     }),
-    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-    nodeSelector: z.record(z.string().max(317), z.string().max(63)).optional(),
+    logLevel: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error'])
+      .default('info')
+      .meta({ description: 'The least severity that engine and HSM agent log.' }),
+    nodeSelector: z
+      .record(z.string().max(317), z.string().max(63))
+      .optional()
+      .meta({ description: 'Labels of the nodes on which the pods may run.' }),
     tolerations: z
       .array(
         z.object({
-          key: z.string().max(317).optional(),
-          operator: z.enum(['Exists', 'Equal']).optional(),
-          value: z.string().max(63).optional(),
-          effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
-          tolerationSeconds: z.int().optional(),
+          key: z.string().max(317).optional().meta({ description: 'Key of the taint; without it, all.' }),
+          operator: z
+            .enum(['Exists', 'Equal'])
+            .optional()
+            .meta({ description: 'Whether the value of the taint counts; without it, Equal.' }),
+          value: z.string().max(63).optional().meta({ description: 'Value of the taint, for Equal.' }),
+          effect: z
+            .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+            .optional()
+            .meta({ description: 'Effect of the taint; without it, all.' }),
+          tolerationSeconds: z
+            .int()
+            .optional()
+            .meta({ description: 'How long a taint of NoExecute is tolerated; without it, for ever.' }),
         }),
       )
       .max(32)
-      .optional(),
+      .optional()
+      .meta({ description: 'Taints of nodes that the pods tolerate.' }),
   })
   .meta(
     cel({

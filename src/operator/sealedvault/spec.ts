@@ -5,7 +5,7 @@ export interface SealedVaultSpec {
   readonly resources?: Resources | undefined;
   readonly hsm: HsmSpec;
   readonly storage: {
-    readonly lmdb: { readonly size: string; readonly storageClassName?: string | undefined };
+    readonly lmdb: { readonly size: string | number; readonly storageClassName?: string | undefined };
   };
   readonly audit: readonly AuditSpec[];
   readonly tls?: { readonly secretName: string } | undefined;
@@ -18,8 +18,8 @@ export interface SealedVaultSpec {
 }
 
 export interface Resources {
-  readonly requests?: Readonly<Record<string, string>> | undefined;
-  readonly limits?: Readonly<Record<string, string>> | undefined;
+  readonly requests?: Readonly<Record<string, string | number>> | undefined;
+  readonly limits?: Readonly<Record<string, string | number>> | undefined;
 }
 
 export interface AuditSpec {

@@ -101,6 +101,34 @@ describe('a SealedVault is refused', () => {
   });
 });
 
+describe('quantities are those of Kubernetes', () => {
+  const claim = (size: unknown): Promise<unknown> =>
+    bench.plane.api.call('POST', `/api/v1/namespaces/${VAULTS}/persistentvolumeclaims?dryRun=All`, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'quantity' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: size } } },
+    });
+  const sized = (size: unknown): Promise<unknown> => vault({ storage: { lmdb: { size } } });
+
+  test.each(['1Gi', '1.5Gi', '1e9', '1E9', '5E', '1k', '+1Gi', '.5Gi', '1.', '100', 1_073_741_824])(
+    '%j is one, as the API server itself thinks',
+    async (size) => {
+      await claim(size);
+      await sized(size);
+      await vault({ resources: { requests: { memory: size, cpu: 1 }, limits: { cpu: '500m' } } });
+    },
+  );
+
+  test.each(['1ki', '1K', '1gi', '1GB', '', 'x', '1 Gi', '1e', '-1Gi', '0', 0, -1, true, '1Gi\n'])(
+    '%j is none, as the API server itself thinks',
+    async (size) => {
+      await expect(claim(size)).rejects.toThrow();
+      await expect(sized(size)).rejects.toThrow();
+    },
+  );
+});
+
 test('each way of naming a token is accepted', async () => {
   for (const way of [
     {},

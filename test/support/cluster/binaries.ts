@@ -109,14 +109,28 @@ export function kubectlBinary(report: Report): Promise<string> {
  * @throws {CommandFailed} When the build fails.
  */
 export async function helmBinary(report: Report): Promise<string> {
-  const installed = find('helm');
-  if (installed !== undefined) {
-    const [, major = '0', minor = '0'] =
-      /v(\d+)\.(\d+)/.exec(await run(installed, ['version', '--short'])) ?? [];
-    if (Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 14)) return installed;
-  }
+  const installed = await installedHelm();
+  if (installed !== undefined) return installed;
   const program = { path: 'helm.sh/helm/v4/cmd/helm', version: helmVersion };
   return cached('helm', join(cacheFolder(), 'helm', helmVersion, 'helm'), program, 'about 2 min', report);
+}
+
+/** @returns Full path of a helm on the PATH that is version 3.14 or newer. */
+export async function installedHelm(): Promise<string | undefined> {
+  const installed = find('helm');
+  if (installed === undefined) return undefined;
+  const [, major = '0', minor = '0'] =
+    /v(\d+)\.(\d+)/.exec(await run(installed, ['version', '--short'])) ?? [];
+  return Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 14) ? installed : undefined;
+}
+
+/** @returns Which programs of a one-node cluster have to be built first. */
+export function missingPrograms(): readonly KubernetesProgram[] {
+  return programs.filter((name) => !existsSync(programFile(name)));
+}
+
+function programFile(name: KubernetesProgram): string {
+  return join(cacheFolder(), 'kubernetes', kubernetesVersion, name);
 }
 
 async function etcd(report: Report): Promise<string> {
@@ -140,7 +154,7 @@ function kubernetesProgram(name: KubernetesProgram, report: Report): Promise<str
     },
   };
   const expected = name === 'kube-apiserver' ? 'about 6 min from a cold Go cache' : 'about 1 min';
-  return cached(name, join(cacheFolder(), 'kubernetes', kubernetesVersion, name), program, expected, report);
+  return cached(name, programFile(name), program, expected, report);
 }
 
 async function cached(

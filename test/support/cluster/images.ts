@@ -23,6 +23,8 @@ export const projectImageInputs: readonly string[] = [
   'tsconfig.json',
   'tsconfig.build.json',
   'deploy/bundle.ts',
+  'deploy/plugin.ts',
+  'LICENSE',
   'src',
 ];
 

@@ -60,7 +60,16 @@ export function find(program: string): string | undefined {
  * @param report Told what is installed.
  * @throws {Error} Naming the packages, when they are missing and cannot be installed.
  */
-export async function ensurePrograms(programs: readonly Program[], report: Report): Promise<void> {
+export function ensurePrograms(programs: readonly Program[], report: Report): Promise<void> {
+  const turn = installing.then(() => install(programs, report));
+  installing = turn.catch(() => undefined);
+  return turn;
+}
+
+// apt-get runs once at a time, while images and programs are made beside each other.
+let installing: Promise<void> = Promise.resolve();
+
+async function install(programs: readonly Program[], report: Report): Promise<void> {
   const missing = programs.filter((program) => find(program) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => packageOf[program]))];

@@ -150,6 +150,12 @@ describe('the pkcs11 stanza', () => {
     writeFileSync(join(dir, 'v'), 'from file\r\n');
     expect(pin(module({}, { P: ' spaced "pin" ' }))).toBe(' spaced "pin" ');
     expect(pin(module({}, { P: 'env://Q' }))).toBe('env://Q');
+    for (const end of ['\n', '\r\n']) {
+      expect(pin(module({}, { P: `a\nb${end}` }))).toBe('a\nb');
+      expect(pin(module({ pin: 'x' }, { VAULT_HSM_PIN: `4711${end}` }))).toBe('4711');
+      expect(() => resolvePin(module({}, { P: end }).pin)).toThrow('there is no PIN');
+    }
+    expect(pin(module({}, { P: '4711\n\n' }))).toBe('4711\n');
     expect(pin(module({ pin: 'string://env://P' }))).toBe('env://P');
     expect(pin(module({ pin: `file://${dir}/v` }))).toBe('from file');
     expect(module({ slot: 'env://S', key_label: `file://${dir}/v` }, { S: '0x10' })).toMatchObject({

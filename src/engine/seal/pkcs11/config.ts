@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { fromHex, toHex } from '../../../lib/bytes.ts';
 import { parseDuration } from '../../../lib/duration.ts';
 import { SealedVaultError } from '../../../lib/errors.ts';
-import { Secret } from '../../../lib/secret.ts';
 import { libraryEnvironment } from './library-env.ts';
 import type { AgentTiming } from './agent.ts';
 import {
@@ -13,7 +12,7 @@ import {
   type OaepHash,
   parseMechanism,
 } from './mechanism.ts';
-import type { PinSource } from './pin.ts';
+import { type PinSource, pinOfText } from './pin.ts';
 
 /** The engine loads the library by a child process of its own. */
 export interface ModuleConfig {
@@ -259,10 +258,14 @@ function pinSource(value: string | undefined, env: Readonly<Record<string, strin
   if (value === undefined) return { kind: 'missing' };
   if (value.startsWith('file://')) return { kind: 'file', path: value.slice('file://'.length) };
   if (value.startsWith('env://')) {
-    const resolved = env[value.slice('env://'.length)];
-    return resolved ? { kind: 'value', secret: Secret.fromText(resolved) } : { kind: 'missing' };
+    return given(env[value.slice('env://'.length)] ?? '');
   }
-  return { kind: 'value', secret: Secret.fromText(value.replace(/^string:\/\//, '')) };
+  return given(value.replace(/^string:\/\//, ''));
+}
+
+function given(text: string): PinSource {
+  const secret = pinOfText(text);
+  return secret === undefined ? { kind: 'missing' } : { kind: 'value', secret };
 }
 
 /** True when the stanza itself holds the PIN: the file then needs the care of a credential. */

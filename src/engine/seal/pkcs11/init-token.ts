@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { installedProgram } from '../../../lib/installed.ts';
-import { Secret } from '../../../lib/secret.ts';
+import type { Secret } from '../../../lib/secret.ts';
 import { libraryEnvironment } from './library-env.ts';
 import { HsmError } from './errors.ts';
 import { decodeMessage, encodeMessage, isObject, type Message, textField } from './message.ts';
+import { pinOfText } from './pin.ts';
 import { readError } from './protocol.ts';
 
 export interface InitTokenOptions {
@@ -83,7 +84,8 @@ async function ask(request: Uint8Array, { env }: InitTokenOptions): Promise<Mess
 }
 
 function pinOf({ env }: InitTokenOptions, name: string): Secret {
-  const value = env[name];
-  if (!value) throw new HsmError('ERR_HSM_PIN_MISSING', { hint: `set ${name} in the environment` });
-  return Secret.fromText(value);
+  const pin = pinOfText(env[name] ?? '');
+  if (pin === undefined)
+    throw new HsmError('ERR_HSM_PIN_MISSING', { hint: `set ${name} in the environment` });
+  return pin;
 }

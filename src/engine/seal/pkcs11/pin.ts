@@ -12,6 +12,15 @@ export type PinSource =
 export const MAX_PIN_BYTES = 4096;
 
 /**
+ * @param text a PIN as a variable of the environment holds it, which often comes from a file
+ * @returns it without one line break at its end, or undefined when there is nothing else
+ */
+export function pinOfText(text: string): Secret | undefined {
+  const pin = text.replace(/\r?\n$/, '');
+  return pin === '' ? undefined : Secret.fromText(pin);
+}
+
+/**
  * @returns the PIN; the caller disposes it. One line break at the end of a file does not belong to it.
  * @throws ERR_HSM_PIN_MISSING
  */

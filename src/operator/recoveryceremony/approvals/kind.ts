@@ -35,10 +35,18 @@ export const signature: z.ZodString = z.string().min(1).max(16_384);
 
 const spec: z.ZodType<CeremonyApprovalSpec> = z
   .object({
-    ceremonyRef: z.object({ name: z.string().min(1).max(253) }),
+    ceremonyRef: z
+      .object({
+        name: z
+          .string()
+          .min(1)
+          .max(253)
+          .meta({ description: 'A RecoveryCeremony in the namespace of this object.' }),
+      })
+      .meta({ description: 'The ceremony that it is for.' }),
     person: personName.meta({ description: 'As the ceremony names them.' }),
     username: userName.optional().meta({ description: 'The Kubernetes user who makes this object.' }),
-    role: z.enum(['Approver', 'Witness']),
+    role: z.enum(['Approver', 'Witness']).meta({ description: 'In which part the person signs.' }),
     digest: digest.meta({ description: 'status.manifestDigest of the ceremony.' }),
     evidence: digest.optional().meta({ description: 'Witness: status.evidence.head of the ceremony.' }),
     deviations: z

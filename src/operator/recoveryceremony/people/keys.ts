@@ -1,5 +1,6 @@
 import { type CustodianKey, inspectCustodianKey, type KeyUse } from '../../../ceremony/pgp.ts';
-import { decode, type SecretObject } from '../../sealedvault/certificates.ts';
+import { fromBase64, text } from '../../../lib/bytes.ts';
+import type { SecretObject } from '../../sealedvault/certificates.ts';
 import type { ConfigMap } from '../../sealedvault/resources/config.ts';
 import { CONFIG_MAP, SECRET } from '../../sealedvault/types.ts';
 import type { ReconcileContext } from '../../runtime/runtime.ts';
@@ -72,11 +73,20 @@ async function referencedKey(
   const { configMapKeyRef, secretKeyRef } = publicKeyFrom ?? {};
   if (configMapKeyRef !== undefined) {
     const map = await api.get<ConfigMap>(CONFIG_MAP, { namespace, name: configMapKeyRef.name }, signal);
-    return map?.data?.[configMapKeyRef.key];
+    const { key } = configMapKeyRef;
+    return map?.data?.[key] ?? keyText(map?.binaryData?.[key]);
   }
   if (secretKeyRef === undefined) return undefined;
   const secret = await api.get<SecretObject>(SECRET, { namespace, name: secretKeyRef.name }, signal);
-  return decode(secret)[secretKeyRef.key];
+  return keyText(secret?.data?.[secretKeyRef.key]);
+}
+
+/** @param encoded base64 of a key in any of its forms @returns it as text, or still as base64 when it is binary */
+function keyText(encoded: string | undefined): string | undefined {
+  const bytes = encoded === undefined ? undefined : fromBase64(encoded);
+  if (bytes === undefined) return undefined;
+  // Bit 7 of the first octet of an OpenPGP packet is set (RFC 9580 §4.2), and of no armor or base64.
+  return (bytes[0] ?? 0) >= 0x80 ? encoded : text(bytes);
 }
 
 function describe({ publicKeyFrom }: PersonSpec): string {

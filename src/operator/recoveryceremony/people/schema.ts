@@ -12,14 +12,27 @@ export const personName: z.ZodString = z
 /** The name of a Kubernetes user. */
 export const userName: z.ZodString = z.string().min(1).max(253);
 
-const keyRef = z.object({ name: z.string().min(1).max(253), key: z.string().min(1).max(253) });
+const keyRef = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(253)
+    .meta({ description: 'Name of the object, in the namespace of the ceremony.' }),
+  key: z.string().min(1).max(253).meta({ description: 'Key in the object.' }),
+});
 
-const publicKeyFrom = z.object({ configMapKeyRef: keyRef.optional(), secretKeyRef: keyRef.optional() }).meta(
-  cel({
-    rule: 'has(self.configMapKeyRef) != has(self.secretKeyRef)',
-    message: 'Exactly one of configMapKeyRef and secretKeyRef must be given.',
-  }),
-);
+const publicKeyFrom = z
+  .object({
+    configMapKeyRef: keyRef.optional().meta({ description: 'A key of data or binaryData of a ConfigMap.' }),
+    secretKeyRef: keyRef.optional().meta({ description: 'A key of a Secret.' }),
+  })
+  .meta({
+    description: 'Where the OpenPGP public key is: armored, or binary.',
+    ...cel({
+      rule: 'has(self.configMapKeyRef) != has(self.secretKeyRef)',
+      message: 'Exactly one of configMapKeyRef and secretKeyRef must be given.',
+    }),
+  });
 
 /** Somebody with an OpenPGP key. */
 export const person: z.ZodType<PersonSpec> = z

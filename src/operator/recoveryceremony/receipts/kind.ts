@@ -33,7 +33,15 @@ export interface ShareReceipt extends KubeObject {
 
 const spec: z.ZodType<ShareReceiptSpec> = z
   .object({
-    ceremonyRef: z.object({ name: z.string().min(1).max(253) }),
+    ceremonyRef: z
+      .object({
+        name: z
+          .string()
+          .min(1)
+          .max(253)
+          .meta({ description: 'A RecoveryCeremony in the namespace of this object.' }),
+      })
+      .meta({ description: 'The ceremony that it is for.' }),
     custodian: personName.meta({ description: 'As the ceremony, or the vault, names them.' }),
     username: userName.optional().meta({ description: 'The Kubernetes user who makes this object.' }),
     digest: digest.meta({ description: 'status.manifestDigest of the ceremony.' }),
@@ -48,9 +56,14 @@ const spec: z.ZodType<ShareReceiptSpec> = z
       .optional()
       .meta({ description: `How the share is kept, such as a bag’s number; ${LOST} reports a loss.` }),
     keyTest: z
-      .object({ answer: z.string().regex(/^[0-9a-f]{64}$/) })
+      .object({
+        answer: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .meta({ description: 'SHA-256 of the decrypted text, in hex.' }),
+      })
       .optional()
-      .meta({ description: 'SHA-256 of the decrypted test message, before there are shares.' }),
+      .meta({ description: 'The answer to the test message, before there are shares.' }),
     signature: signature
       .optional()
       .meta({ description: 'An armored, detached OpenPGP signature over the receipt or answer.' }),

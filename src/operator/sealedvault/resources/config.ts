@@ -7,6 +7,8 @@ import type { HsmSpec } from '../spec.ts';
 
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
+  /** Base64: what kubectl makes of a file that is not text. */
+  readonly binaryData?: Readonly<Record<string, string>>;
 }
 
 /**
