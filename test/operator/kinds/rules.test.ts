@@ -1,7 +1,5 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../support/cluster/api.ts';
-import { projectRoot } from '../../support/cluster/paths.ts';
 import { type Found, KindsBench, VAULTS, vaultObject } from './support.ts';
 
 let bench: KindsBench;
@@ -296,19 +294,6 @@ describe('what people sign', () => {
     const other = object('ShareReceipt', { custodian: 'ada', proof: 'b' }, 'kept');
     await expect(bench.apply(other)).rejects.toThrow('What was signed cannot be changed');
   });
-});
-
-test('the samples of ceremonies are accepted', async () => {
-  const file = join(projectRoot, 'deploy', 'samples', 'ceremonies.yaml');
-  const said = await bench.kubectl.run([
-    '--namespace',
-    VAULTS,
-    'apply',
-    '--dry-run=server',
-    '--filename',
-    file,
-  ]);
-  expect(said.match(/created/g)).toHaveLength(5);
 });
 
 test('columns and scale are as kubectl expects them', async () => {
